@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "config.h"
+#include "value.h"
+
+namespace ohip {
+
+// The command line, not yet judged but for its own grammar.
+struct Options {
+  Mode mode = Mode::kOnce;
+  LogLevel log_level = LogLevel::kWarning;
+  Values settings;    // by the setting's name in the environment
+  Values properties;  // -X, by librdkafka's name
+  std::string text;   // --help or --version: to be printed on stdout, and nothing else to be done
+};
+
+// Throws Error kUsage.
+Options parse_command_line(int argc, const char* const* argv);
+
+}  // namespace ohip

@@ -1,0 +1,65 @@
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <exception>
+
+#include "check.h"
+#include "clock.h"
+#include "command_line.h"
+#include "config.h"
+#include "error.h"
+#include "job.h"
+#include "log.h"
+#include "stop.h"
+
+namespace {
+
+using namespace ohip;
+
+// A core would hold secrets and guest data.
+void forbid_cores() {
+  const rlimit none = {};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
+// On a terminal a person watches.
+LogLevel level_for(const Config& config) {
+  const bool watched = isatty(STDERR_FILENO) != 0 && config.log_level == LogLevel::kWarning;
+  return watched ? LogLevel::kInfo : config.log_level;
+}
+
+ExitStatus run(int argc, char** argv) {
+  const Options options = parse_command_line(argc, argv);
+  if (!options.text.empty()) {
+    fmt::print("{}", options.text);
+    return ExitStatus::kOk;
+  }
+  const Config config = load_config(options, process_environment());
+  const Stop stop;
+  SystemClock clock(stop);
+  const Log log(level_for(config));
+  return config.mode == Mode::kCheck ? check(config, clock, log)
+                                     : run_job(config, clock, stop, log);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  forbid_cores();
+  std::signal(SIGPIPE, SIG_IGN);
+  const Log log(LogLevel::kError);
+  try {
+    return static_cast<int>(run(argc, argv));
+  } catch (const Error& error) {
+    log.error(error);
+    return static_cast<int>(error.status());
+  } catch (const std::exception& e) {
+    log.error(Error(ExitStatus::kSoftware, fmt::format("internal error: {}", e.what()),
+                    "this is a bug: please report it; what was taken stays in the spool"));
+    return static_cast<int>(ExitStatus::kSoftware);
+  }
+}

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "access_token.h"
+#include "clock.h"
+#include "config.h"
+#include "error.h"
+#include "file.h"
+#include "http_client.h"
+
+namespace ohip {
+
+// The access token of one gateway and one set of credentials. Token calls are charged, so it is
+// shared with other runs through a cache file in directory, .token-<hash of gateway and
+// credentials>.json (0600), and one run at a time asks for a new one. A cache that is broken,
+// foreign or cannot be written is as good as none. One thread at a time.
+class OAuth {
+ public:
+  OAuth(const Gateway& gateway, const Credentials& credentials,
+        const std::filesystem::path& directory, HttpClient& http, Clock& clock,
+        const Deadline& deadline);
+
+  // A token that is not yet due for renewal. Throws Error kUnavailable; kRefused when the
+  // credentials are not accepted, kConfig when something other than OHIP answers: these two again
+  // for every later call, without asking again (accounts lock).
+  const std::string& token();
+
+  // The gateway refused the token: drop it here and in the cache.
+  void forget();
+
+  // From now on token() throws this.
+  void refuse(const Error& error);
+
+ private:
+  std::optional<AccessToken> load() const;
+  void store(const AccessToken& token) const;
+  std::optional<UniqueFd> lock();
+  AccessToken renew();
+  AccessToken fetch();
+  HttpRequest request() const;
+
+  const Gateway& gateway_;
+  const Credentials& credentials_;
+  std::filesystem::path cache_file_;
+  HttpClient& http_;
+  Clock& clock_;
+  const Deadline& deadline_;
+  std::optional<AccessToken> token_;
+  std::optional<Error> refusal_;
+};
+
+}  // namespace ohip

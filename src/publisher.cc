@@ -1,0 +1,82 @@
+#include "publisher.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "kafka_client.h"
+
+namespace ohip {
+namespace {
+
+constexpr std::size_t kRequest = 900'000;  // bytes; below batch.size and OCI Streaming's 1 MB
+
+std::size_t size_of(const Record& record) {
+  std::size_t size = record.key.size() + record.value.size();
+  for (const auto& [name, value] : record.headers) {
+    size += name.size() + value.size();
+  }
+  return size;
+}
+
+// The first of the records: as many as go into one request.
+std::span<const Record> one_request(std::span<const Record> records) {
+  std::size_t count = 1;
+  for (std::size_t size = size_of(records[0]); count < records.size(); ++count) {
+    size += size_of(records[count]);
+    if (size > kRequest) {
+      break;
+    }
+  }
+  return records.first(count);
+}
+
+// librdkafka has a partition's next request ready before the last one is answered; when that one
+// fails, its records come behind the next one's. So nothing follows until all are in.
+std::vector<Delivery> send_in_order(KafkaClient& client, std::span<const Record> records,
+                                    SteadyPoint end) {
+  std::vector<Delivery> fates;
+  while (fates.size() < records.size()) {
+    const std::vector<Delivery> sent = client.send(one_request(records.subspan(fates.size())), end);
+    fates.insert(fates.end(), sent.begin(), sent.end());
+    const auto stuck = std::find_if(sent.begin(), sent.end(), [](const Delivery& delivery) {
+      return delivery.state == Delivery::State::kUndelivered;
+    });
+    if (stuck != sent.end()) {
+      fates.resize(records.size(), *stuck);
+    }
+  }
+  return fates;
+}
+
+}  // namespace
+
+KafkaPublisher::KafkaPublisher(const std::map<std::string, std::string>& properties, const Log& log,
+                               Milliseconds fresh_for)
+    : client_(std::make_unique<KafkaClient>(properties, log, fresh_for)) {}
+
+KafkaPublisher::~KafkaPublisher() = default;
+
+void KafkaPublisher::check(const std::set<std::string>& topics) {
+  client_->check(topics);
+}
+
+// A broker refuses a request, not a record: whatever came in company is tried again alone. Then
+// the later ones of its key, stored already, are older than it; they follow once more.
+std::vector<Delivery> KafkaPublisher::publish(std::span<const Record> records,
+                                              Milliseconds patience) {
+  const SteadyPoint end = std::chrono::steady_clock::now() + patience;
+  std::vector<Delivery> fates = send_in_order(*client_, records, end);
+  std::set<std::string_view> overtaken;
+  for (std::size_t i = 0; records.size() > 1 && i < records.size(); ++i) {
+    const bool refused = fates[i].state == Delivery::State::kRefused;
+    if (refused || overtaken.contains(records[i].key)) {
+      fates[i] = client_->send(records.subspan(i, 1), end).front();
+    }
+    if (refused && fates[i].state == Delivery::State::kAcknowledged) {
+      overtaken.insert(records[i].key);
+    }
+  }
+  return fates;
+}
+
+}  // namespace ohip

@@ -1,0 +1,108 @@
+#include "process.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+#include "../temporary_directory.h"
+
+namespace ohip::test {
+namespace fs = std::filesystem;
+namespace {
+
+std::string read(const fs::path& path) {
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  return content.str();
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> list;
+  for (std::string& string : strings) {
+    list.push_back(string.data());
+  }
+  list.push_back(nullptr);
+  return list;
+}
+
+void redirect(int to, const fs::path& path) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  dup2(fd, to);
+}
+
+}  // namespace
+
+Process::Process(const std::vector<std::string>& arguments, const Environment& environment,
+                 const fs::path& out, const fs::path& err) {
+  std::vector<std::string> argument_copies = arguments;
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : environment) {
+    variables.push_back(name + "=" + value);
+  }
+  const std::vector<char*> argv = pointers(argument_copies);
+  const std::vector<char*> envp = pointers(variables);
+  pid_ = fork();
+  if (pid_ < 0) {
+    throw std::runtime_error("fork failed");
+  }
+  if (pid_ == 0) {
+    redirect(STDOUT_FILENO, out);
+    redirect(STDERR_FILENO, err);
+    execve(argv[0], argv.data(), envp.data());
+    _exit(127);
+  }
+}
+
+Process::~Process() {
+  if (pid_ > 0) {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+}
+
+void Process::signal(int number) const {
+  kill(pid_, number);
+}
+
+int Process::wait() {
+  int status = 0;
+  waitpid(pid_, &status, 0);
+  pid_ = -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+Result run(const std::vector<std::string>& arguments, const Environment& environment) {
+  const TemporaryDirectory directory;
+  Process process(arguments, environment, directory / "out", directory / "err");
+  const int status = process.wait();
+  return {status, read(directory / "out"), read(directory / "err")};
+}
+
+Server::Server(const std::vector<std::string>& arguments, const fs::path& directory)
+    : out_(directory / (fs::path(arguments[0]).filename().string() + ".out")),
+      process_(arguments, {}, out_, fs::path(out_).replace_extension(".err")) {
+  using namespace std::chrono_literals;
+  const std::string marker = "listening on ";
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  while (std::chrono::steady_clock::now() < deadline) {
+    const std::string printed = read(out_);
+    const std::size_t at = printed.find(marker);
+    const std::size_t end = printed.find('\n', at);
+    if (at != std::string::npos && end != std::string::npos) {
+      where_ = printed.substr(at + marker.size(), end - at - marker.size());
+      return;
+    }
+    std::this_thread::sleep_for(10ms);
+  }
+  throw std::runtime_error(arguments[0] +
+                           " did not start: " + read(fs::path(out_).replace_extension(".err")));
+}
+
+}  // namespace ohip::test
