@@ -1,0 +1,205 @@
+#include "faults/case.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+namespace ohip::faults {
+namespace fs = std::filesystem;
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::string read(const fs::path& path) {
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  return content.str();
+}
+
+namespace {
+
+std::vector<fs::path> files(const fs::path& directory) {
+  std::vector<fs::path> found;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(directory, none)) {
+    if (entry.is_regular_file() && entry.path().filename() != "lock") {
+      found.push_back(entry.path());
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::string content(const std::vector<fs::path>& paths) {
+  std::string all;
+  for (const fs::path& path : paths) {
+    all += read(path) + "\n";
+  }
+  return all;
+}
+
+}  // namespace
+
+// Simulator and generator start from different seeds, so that no two events are the same.
+Stage::Stage(int brokers)
+    : kafka(brokers),
+      reader((kafka.create(kTopic, 1), kafka.bootstrap()), kTopic),
+      generator(1'000'000) {}
+
+Case::Case(Stage& the_stage, Row& row, std::string what)
+    : stage(the_stage),
+      row_(row),
+      what_(std::move(what)),
+      earlier_handed_out_(stage.ohip.handed_out(kHotel).size()),
+      earlier_records_(stage.reader.read().size()),
+      earlier_polls_(stage.ohip.stats().polls) {
+  const sim::Options& o = stage.ohip.options();
+  environment = {{"OHIP_GATEWAY_URL", stage.ohip.url()},
+                 {"OHIP_CLIENT_ID", o.client_id},
+                 {"OHIP_CLIENT_SECRET", o.client_secret},
+                 {"OHIP_APP_KEY", o.app_key},
+                 {"OHIP_ENTERPRISE_ID", o.enterprise_id},
+                 {"OHIP_EXTERNAL_SYSTEM", o.external_system},
+                 {"OHIP_HOTELS", kHotel},
+                 {"OHIP_SPOOL_DIR", spool.string()},
+                 {"KAFKA_TOPIC", kTopic},
+                 {"KAFKA_BOOTSTRAP_SERVERS", stage.kafka.bootstrap()}};
+}
+
+void Case::preload(std::size_t batches) {
+  fs::create_directories(queue);
+  for (std::size_t i = 0; i < batches; ++i) {
+    std::string body;
+    for (int event = 0; event < 20; ++event) {
+      preloaded_.push_back(stage.generator.next(kHotel));
+      body += (event == 0 ? "" : ",") + preloaded_.back();
+    }
+    const std::string name = fmt::format("20261123T190705.{:06}Z-earlier-{}.json", i, i);
+    std::ofstream(queue / name) << R"({"businessEventData":[)" << body << "]}";
+  }
+}
+
+std::vector<std::string> Case::command(const std::vector<std::string>& arguments) const {
+  std::vector<std::string> words = {OHIP_POLL_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
+}
+
+test::Result Case::run(const std::vector<std::string>& arguments,
+                       const std::vector<std::string>& prefix) {
+  std::vector<std::string> words = prefix;
+  const std::vector<std::string> program = command(arguments);
+  words.insert(words.end(), program.begin(), program.end());
+  test::Result result = test::run(words, environment);
+  observe(result);
+  return result;
+}
+
+std::unique_ptr<test::Process> Case::start(const std::vector<std::string>& arguments,
+                                           const std::string& log) {
+  return std::make_unique<test::Process>(command(arguments), environment,
+                                         directory / (log + ".out"), directory / (log + ".err"));
+}
+
+std::string Case::said(const std::string& log) const {
+  return read(directory / (log + ".err"));
+}
+
+void Case::observe(const test::Result& result) {
+  results_.push_back(result);
+  const std::string disk = content(spooled()) + content(quarantined());
+  const std::string waiting = content(spooled());
+  const std::vector<std::string> stored = arrived();
+  const std::set<std::string> in_kafka(stored.begin(), stored.end());
+  for (const std::string& event : handed_out()) {
+    if (contains(disk, event)) {
+      on_disk_.insert(event);
+    }
+    if (in_kafka.contains(event) && contains(waiting, event)) {
+      stored_twice_.insert(event);
+    }
+  }
+}
+
+void Case::settle(const std::set<int>& last) {
+  for (const test::Result& result : results_) {
+    ++row_.statuses[result.status];
+  }
+  const test::Result mended = run({"--drain"});
+  expect(last.contains(mended.status), fmt::format("the mended run ends with one of {}, not {}: {}",
+                                                   last, mended.status, mended.err));
+  reckon();
+}
+
+void Case::reckon() {
+  const bool confessed = std::any_of(results_.begin(), results_.end(),
+                                     [](const test::Result& run) { return run.status == 76; });
+  std::map<std::string, int> copies;
+  for (const std::string& event : arrived()) {
+    ++copies[event];
+  }
+  const std::string kept = content(quarantined());
+  for (const std::string& event : handed_out()) {
+    ++row_.handed_out;
+    const int count = copies[event];
+    if (count == 0 && !contains(kept, event)) {
+      const bool allowed = confessed && !on_disk_.contains(event);
+      ++(allowed ? row_.lost_allowed : row_.lost);
+      expect(allowed, "an event is lost: " + event);
+    } else if (count > 1) {
+      const bool allowed = duplicates_allowed || stored_twice_.contains(event);
+      ++(allowed ? row_.duplicated_allowed : row_.duplicated);
+      expect(allowed, "an event is in Kafka twice: " + event);
+    }
+  }
+  ++row_.cases;
+  row_.quarantined += quarantined().size() / 2;
+  expect(fs::exists(queue / "lock") && spooled().empty(), "the spool is empty in the end");
+}
+
+void Case::expect(bool holds, const std::string& promise) {
+  if (!holds) {
+    std::string statuses;
+    for (const test::Result& run : results_) {
+      statuses += fmt::format(" {}", run.status);
+    }
+    row_.violations.push_back(fmt::format("{}: not kept: {} (exit{}; the first run said: {})",
+                                          what_, promise.substr(0, 300), statuses,
+                                          results_.empty() ? "" : results_.front().err));
+  }
+}
+
+std::vector<std::string> Case::handed_out() const {
+  std::vector<std::string> events = preloaded_;
+  const std::vector<std::string> all = stage.ohip.handed_out(kHotel);
+  events.insert(events.end(), all.begin() + static_cast<std::ptrdiff_t>(earlier_handed_out_),
+                all.end());
+  return events;
+}
+
+std::vector<std::string> Case::arrived() const {
+  const std::vector<Stored>& records = stage.reader.read();
+  std::vector<std::string> values;
+  for (std::size_t i = earlier_records_; i < records.size(); ++i) {
+    values.push_back(records[i].value);
+  }
+  return values;
+}
+
+std::vector<fs::path> Case::spooled() const {
+  return files(queue);
+}
+
+std::vector<fs::path> Case::quarantined() const {
+  return files(queue / "quarantine");
+}
+
+std::uint64_t Case::polls() const {
+  return stage.ohip.stats().polls - earlier_polls_;
+}
+
+}  // namespace ohip::faults

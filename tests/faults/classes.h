@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+
+#include "faults/case.h"
+
+namespace ohip::faults {
+
+// Each breaks one thing per case and fills in its row of the table. stride: try every stride-th
+// place only.
+void killed(Row& row, std::size_t stride);             // at each system call of a run
+void killed_recovering(Row& row, std::size_t stride);  // the same with batches in the spool
+void killed_threads(Row& row, std::size_t stride);     // at the calls of librdkafka's threads
+void killed_twice(Row& row, std::size_t stride);       // and the next run, too
+void stopped(Row& row, std::size_t stride);            // SIGTERM or SIGINT at random moments
+void storage_once(Row& row, std::size_t stride);       // one call of the storage fails
+void storage_for_good(Row& row, std::size_t stride);   // it and all later ones of its kind
+void storage_full(Row& row, std::size_t stride);       // a small disk, really full
+void cut_length(Row& row, std::size_t stride);         // at each length of a body
+void cut_chunked(Row& row, std::size_t stride);
+void cut_gzip(Row& row, std::size_t stride);
+void answer(Row& row, std::size_t stride);      // every other damage to an answer
+void kafka(Row& row, std::size_t stride);       // Kafka fails before, during and after the poll
+void concurrent(Row& row, std::size_t stride);  // two at once
+void outage(Row& row, std::size_t stride);      // a thousand batches in the spool
+
+}  // namespace ohip::faults

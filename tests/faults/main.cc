@@ -1,0 +1,109 @@
+// Breaks one thing after the other under the real ohip-poll, and counts what became of the events.
+//   faults [--quick] [CLASS …]
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "faults/classes.h"
+
+namespace {
+
+using ohip::faults::Row;
+
+struct Class {
+  const char* name;
+  const char* title;
+  void (*run)(Row& row, std::size_t stride);
+  std::size_t quick;  // the stride of a quick run
+};
+
+const std::vector<Class> kClasses = {
+    {"killed", "killed at each system call", ohip::faults::killed, 7},
+    {"killed-recovering", "the same with batches in the spool", ohip::faults::killed_recovering, 9},
+    {"killed-threads", "killed in librdkafka's threads", ohip::faults::killed_threads, 5},
+    {"killed-twice", "killed, and killed again", ohip::faults::killed_twice, 4},
+    {"stopped", "SIGTERM, SIGINT at random moments", ohip::faults::stopped, 4},
+    {"storage-once", "one call of the storage fails", ohip::faults::storage_once, 5},
+    {"storage-for-good", "it and all later ones fail", ohip::faults::storage_for_good, 7},
+    {"storage-full", "a small disk, really full", ohip::faults::storage_full, 1},
+    {"cut-length", "cut at each length, Content-Length", ohip::faults::cut_length, 37},
+    {"cut-chunked", "the same, chunked", ohip::faults::cut_chunked, 37},
+    {"cut-gzip", "the same, gzip", ohip::faults::cut_gzip, 37},
+    {"answer", "late, malformed, not OHIP's", ohip::faults::answer, 1},
+    {"kafka", "Kafka fails", ohip::faults::kafka, 1},
+    {"concurrent", "two at once", ohip::faults::concurrent, 1},
+    {"outage", "a thousand batches in the spool", ohip::faults::outage, 10},
+};
+
+void print_header() {
+  fmt::print("{:<38} {:>6} {:>7} {:>5} {:>5} {:>5} {:>5} {:>5}  {}\n", "", "cases", "events",
+             "lost", "(76)", "twice", "(ok)", "quar.", "exit status: runs");
+  std::fflush(stdout);
+}
+
+void print(const Row& row) {
+  std::string statuses;
+  for (const auto& [status, count] : row.statuses) {
+    statuses += fmt::format("{}: {}  ", status, count);
+  }
+  fmt::print("{:<38} {:>6} {:>7} {:>5} {:>5} {:>5} {:>5} {:>5}  {}\n", row.name, row.cases,
+             row.handed_out, row.lost, row.lost_allowed, row.duplicated, row.duplicated_allowed,
+             row.quarantined, statuses);
+  constexpr std::size_t kShown = 20;
+  for (std::size_t i = 0; i < row.violations.size() && i < kShown; ++i) {
+    fmt::print("  {}\n", row.violations[i]);
+  }
+  if (row.violations.size() > kShown) {
+    fmt::print("  … {} in all\n", row.violations.size());
+  }
+  std::fflush(stdout);
+}
+
+// What is asked for, or all.
+std::vector<Class> chosen(const std::vector<std::string>& names) {
+  std::vector<Class> classes;
+  for (const Class& one : kClasses) {
+    if (names.empty() || std::find(names.begin(), names.end(), one.name) != names.end()) {
+      classes.push_back(one);
+    }
+  }
+  if (classes.size() < names.size()) {
+    std::string known;
+    for (const Class& one : kClasses) {
+      known += fmt::format(" {}", one.name);
+    }
+    throw std::invalid_argument("the classes are:" + known);
+  }
+  return classes;
+}
+
+int run(std::vector<std::string> words) {
+  const bool quick = std::erase(words, "--quick") > 0;
+  bool kept = true;
+  print_header();
+  for (const Class& one : chosen(words)) {
+    Row row{one.title};
+    one.run(row, quick ? one.quick : 1);
+    print(row);
+    kept = kept && row.cases > 0 && row.violations.empty();
+  }
+  fmt::print("{}\n", kept ? "every promise is kept" : "NOT EVERY PROMISE IS KEPT");
+  return kept ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "faults: error: {}\n", e.what());
+    return 64;
+  }
+}

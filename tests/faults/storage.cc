@@ -1,0 +1,142 @@
+// The storage fails: injected into each call on the spool, and for real on a small disk.
+
+#include <fmt/format.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+
+#include <csignal>
+#include <fstream>
+#include <map>
+
+#include "faults/classes.h"
+#include "faults/trace.h"
+
+namespace ohip::faults {
+namespace fs = std::filesystem;
+namespace {
+
+// What each call can answer, by its manual page.
+const std::map<std::string, std::vector<std::string>> kErrors = {
+    {"openat", {"ENOSPC", "EACCES", "EROFS", "EMFILE", "EDQUOT"}},
+    {"mkdir", {"ENOSPC", "EACCES", "EROFS", "EDQUOT"}},
+    {"flock", {"ENOLCK"}},
+    {"getdents64", {"EIO"}},
+    {"read", {"EIO"}},
+    {"fallocate", {"ENOSPC", "EIO", "EDQUOT"}},
+    {"write", {"ENOSPC", "EIO", "EDQUOT"}},
+    {"ftruncate", {"EIO"}},
+    {"fsync", {"EIO", "ENOSPC", "EDQUOT"}},
+    {"rename", {"ENOSPC", "EIO", "EROFS", "EACCES", "EDQUOT"}},
+    {"unlink", {"EIO", "EROFS", "EACCES"}},
+    {"close", {"EIO"}},
+};
+
+// The poll is sent while the storage answers, or it is not sent.
+// mute: not even the message can be written.
+void check_promises(Case& one, const test::Result& broken, bool mute) {
+  if (one.polls() == 0) {
+    one.expect(broken.status == 74, "nothing was taken: exit 74");
+  } else {
+    one.expect(broken.status == 74 || broken.status == 0, "taken and delivered: exit 74, or 0");
+  }
+  if (broken.status == 0) {
+    one.expect(broken.err.empty(), "silence where nothing is wrong");
+  } else if (!mute) {
+    one.expect(contains(broken.err, one.spool.string()), "the message names the file");
+  }
+}
+
+void fail_calls(Row& row, std::size_t batches, bool for_good, std::size_t stride) {
+  Stage stage;
+  Row scratch{"clean"};
+  Case clean(stage, scratch, "clean run");
+  clean.preload(batches);
+  stage.ohip.enqueue(kHotel, 20);
+  std::size_t place = 0;
+  for (const Call& call : trace(clean, {"--once"}, true)) {
+    const auto errors = kErrors.find(call.name);
+    if (!call.storage || errors == kErrors.end()) {
+      continue;
+    }
+    for (const std::string& error : errors->second) {
+      if (place++ % stride != 0) {
+        continue;
+      }
+      Case one(stage, row,
+               fmt::format("{} {}{}: {}", call.name, call.ordinal, for_good ? "+" : "", error));
+      one.preload(batches);
+      stage.ohip.enqueue(kHotel, 20);
+      check_promises(one, one.run({"--once"}, break_at(call, "error=" + error, true, for_good)),
+                     for_good && call.name == "write");
+      one.settle({0});
+    }
+  }
+}
+
+void fail_everywhere(Row& row, bool for_good, std::size_t stride) {
+  fail_calls(row, 0, for_good, stride);
+  fail_calls(row, 1, for_good, stride);
+}
+
+// A file system of its own below the spool, gone with the object; needs root.
+class SmallDisk {
+ public:
+  SmallDisk(const fs::path& where, const std::string& options) : where_(where) {
+    fs::create_directories(where);
+    mounted_ = mount("tmpfs", where.c_str(), "tmpfs", 0, options.c_str()) == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) {
+      umount(where_.c_str());
+    }
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  bool mounted() const { return mounted_; }
+
+ private:
+  fs::path where_;
+  bool mounted_;
+};
+
+std::string large_event(int id) {
+  return fmt::format(R"({{"businessEvent":{{"x":"{}"}},"businessEventId":{{"id":"{}"}}}})",
+                     std::string(600'000, 'x'), id);
+}
+
+}  // namespace
+
+void storage_once(Row& row, std::size_t stride) {
+  fail_everywhere(row, false, stride);
+}
+
+void storage_for_good(Row& row, std::size_t stride) {
+  fail_everywhere(row, true, stride);
+}
+
+void storage_full(Row& row, std::size_t /*stride*/) {
+  Stage stage;
+  for (const char* size :
+       {"size=64k", "size=1m", "size=10m", "size=10300k", "size=10m,nr_inodes=8"}) {
+    Case one(stage, row, fmt::format("a disk of {}", size));
+    {
+      const SmallDisk disk(one.spool, size);
+      one.environment["KAFKA_COMPRESSION_TYPE"] = "gzip";  // its simulation holds 5 MB
+      if (!disk.mounted()) {
+        fmt::print("  not tried: a disk that is really full needs root\n");
+        ++row.cases;
+        return;
+      }
+      for (int i = 0; i < 20; ++i) {  // 12 MB: more than is reserved
+        stage.ohip.enqueue_event(kHotel, large_event(static_cast<int>(row.cases) * 100 + i));
+      }
+      const test::Result broken = one.run();
+      one.expect(broken.status == 74 && contains(broken.err, "No space left"), "exit 74");
+      one.expect(one.arrived().size() == one.handed_out().size(), "from memory to Kafka");
+    }
+    one.settle({0});
+  }
+}
+
+}  // namespace ohip::faults

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "faults/case.h"
+
+namespace ohip::faults {
+
+// A system call of a run, as strace counts: the ordinal-th of its name in one thread.
+struct Call {
+  std::string name;
+  int ordinal = 0;
+  bool storage = false;  // on a path below the case's spool
+  std::string line;      // strace's
+};
+
+// The calls of an unbroken run; of its main thread, or of all the others'.
+std::vector<Call> trace(Case& one, const std::vector<std::string>& arguments, bool main_thread);
+
+// The prefix that makes that call fail or kill: action is strace's, such as signal=KILL.
+std::vector<std::string> break_at(const Call& call, const std::string& action, bool main_thread,
+                                  bool from_then_on = false);
+
+}  // namespace ohip::faults
