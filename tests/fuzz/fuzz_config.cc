@@ -4,20 +4,14 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "config_file.h"
 #include "error.h"
 #include "parse.h"
+#include "require.h"
 
 namespace {
-
-void require(bool promise) {
-  if (!promise) {
-    std::abort();
-  }
-}
 
 // A file of these bytes without a disk.
 std::string make_file(int fd, const std::uint8_t* data, std::size_t size) {

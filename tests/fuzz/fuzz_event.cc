@@ -1,19 +1,13 @@
 // libFuzzer: whatever a body holds, decode() keeps its promises.
 
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "event.h"
 #include "json_cursor.h"
+#include "require.h"
 
 namespace {
-
-void require(bool promise) {
-  if (!promise) {
-    std::abort();
-  }
-}
 
 // What was found comes back when it is alone in an answer.
 void check_record(const ohip::Record& record, const ohip::Batch& batch,

@@ -3,21 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "http_error.h"
+#include "require.h"
 #include "retry.h"
-
-namespace {
-
-void require(bool promise) {
-  if (!promise) {
-    std::abort();
-  }
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   constexpr std::size_t kHead = 4;

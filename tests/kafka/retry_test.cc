@@ -7,6 +7,20 @@
 
 using namespace ohip::test;
 
+namespace {
+
+void check_all_arrive_in_order(Installation& installation, const ohip::MockKafka& cluster) {
+  const Result result = installation.run();
+  INFO(result.err);
+  CHECK(result.status == 0);
+  const Account account = settle(installation.handed_out(), consume(cluster.bootstrap(), "events"));
+  INFO(account);
+  CHECK(account.lost == 0);
+  CHECK(account.in_order);
+}
+
+}  // namespace
+
 TEST_CASE("the order of a key survives a request that fails in the middle") {
   ohip::MockKafka cluster;
   cluster.create("events", 1);
@@ -18,13 +32,7 @@ TEST_CASE("the order of a key survives a request that fails in the middle") {
                              {"KAFKA_BOOTSTRAP_SERVERS", cluster.bootstrap()},
                              {"KAFKA_TOPIC", "events"}});
   installation.enqueue_changes(20, 150'000);
-  const Result result = installation.run();
-  INFO(result.err);
-  CHECK(result.status == 0);
-  const Account account = settle(installation.handed_out(), consume(cluster.bootstrap(), "events"));
-  INFO(account);
-  CHECK(account.lost == 0);
-  CHECK(account.in_order);
+  check_all_arrive_in_order(installation, cluster);
 }
 
 // A broker takes any first sequence number of a producer that it does not know, and librdkafka the
@@ -38,13 +46,7 @@ TEST_CASE("a first request refused by a new leader is no loss with idempotence")
                              {"KAFKA_TOPIC", "events"},
                              {"KAFKA_BATCH_NUM_MESSAGES", "1"}});
   installation.enqueue_changes(20, 1'000);
-  const Result result = installation.run();
-  INFO(result.err);
-  CHECK(result.status == 0);
-  const Account account = settle(installation.handed_out(), consume(cluster.bootstrap(), "events"));
-  INFO(account);
-  CHECK(account.lost == 0);
-  CHECK(account.in_order);
+  check_all_arrive_in_order(installation, cluster);
 }
 
 TEST_CASE("a cluster without idempotence is told from the default profile, nothing is taken") {
