@@ -13,6 +13,8 @@
 #include "error.h"
 #include "job.h"
 #include "log.h"
+#include "report.h"
+#include "request_id.h"
 #include "stop.h"
 
 namespace {
@@ -24,6 +26,15 @@ void forbid_cores() {
   const rlimit none = {};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0);
+}
+
+// Each queue that is being drained holds its lock file open.
+void allow_many_files() {
+  rlimit files = {};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
 }
 
 // On a terminal a person watches.
@@ -41,15 +52,22 @@ ExitStatus run(int argc, char** argv) {
   const Config config = load_config(options, process_environment());
   const Stop stop;
   SystemClock clock(stop);
-  const Log log(level_for(config));
-  return config.mode == Mode::kCheck ? check(config, clock, log)
-                                     : run_job(config, clock, stop, log);
+  const Log log(level_for(config), config.log_format, make_request_id());
+  if (config.mode == Mode::kCheck) {
+    return check(config, clock, log);
+  }
+  const RunReport report = run_job(config, clock, stop, log);
+  if (config.report_json) {
+    fmt::print("{}\n", to_json(report));
+  }
+  return report.status;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   forbid_cores();
+  allow_many_files();
   std::signal(SIGPIPE, SIG_IGN);
   const Log log(LogLevel::kError);
   try {
