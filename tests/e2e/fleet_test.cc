@@ -206,7 +206,7 @@ TEST_CASE_METHOD(World, "unavailability that passes within a run for some time i
 }
 
 TEST_CASE_METHOD(World, "refused credentials are not tried again in a run for some time") {
-  environment["OHIP_CLIENT_SECRET"] = "wrong";
+  environment["OHIP_CLIENT_SECRET"] = "hunter2";
   CHECK(poll({"--run-for", "1s", "--interval", "100ms", "--hotel", "ABC,DEF"}).status == 77);
   CHECK(ohip.stats().token_refusals == 1);
 }
@@ -244,7 +244,7 @@ TEST_CASE_METHOD(World, "unavailability is told only when it has lasted for --al
 }
 
 TEST_CASE_METHOD(World, "what needs a person is told at once, whatever --alert-after says") {
-  environment["OHIP_CLIENT_SECRET"] = "wrong";
+  environment["OHIP_CLIENT_SECRET"] = "hunter2";
   CHECK(poll({"--hotel", "ABC", "--alert-after", "1h"}).status == 77);
 }
 
