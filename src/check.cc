@@ -51,7 +51,7 @@ std::string check_spool(const Config& config, const Clock& clock) {
   std::size_t waiting = 0;
   for (const std::string& hotel : config.hotels) {
     const bool chain = config.scope == QueueScope::kChain;
-    const std::optional<Spool> spool = Spool::open(
+    std::optional<Spool> spool = Spool::open(
         config.spool_dir,
         {config.gateway.host, config.external_system, chain ? std::string(kChainQueue) : hotel});
     if (spool) {
@@ -80,8 +80,8 @@ ExitStatus check(const Config& config, Clock& clock, const Log& log) {
   checklist.step("spool", [&] { return check_spool(config, clock); });
   checklist.step("token", [&] {
     CurlHttpClient http(config.ca_file, config.proxy, config.no_proxy);
-    OAuth oauth(config.gateway, config.credentials, config.spool_dir, http, clock, deadline);
-    oauth.token();
+    OAuth oauth(config.gateway, config.credentials, config.spool_dir, clock, deadline);
+    oauth.token(http);
     return config.gateway.url + " accepts the credentials";
   });
   std::optional<KafkaPublisher> publisher;

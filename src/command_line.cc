@@ -10,6 +10,7 @@
 #include "kafka_properties.h"
 #include "setting.h"
 #include "text.h"
+#include "version.h"
 
 namespace ohip {
 namespace {
@@ -17,7 +18,8 @@ namespace {
 constexpr std::size_t kHelpWidth = 100;
 
 constexpr std::string_view kUsage =
-    "[--once | --drain | --check | --replay] --hotel CODE [--hotel CODE ...] [options]";
+    "[--once | --drain | --run-for TIME | --check | --replay] --hotel CODE [--hotel CODE ...] "
+    "[options]";
 
 constexpr std::string_view kAbout = "Moves business events from OHIP's Poll API to Kafka.\n";
 
@@ -141,7 +143,7 @@ void add_setting(const Setting& setting, const std::string& text, Values& values
   }
 }
 
-Mode chosen_mode(const cxxopts::ParseResult& result) {
+std::optional<Mode> chosen_mode(const cxxopts::ParseResult& result) {
   const ModeOption* chosen = nullptr;
   for (const ModeOption& mode : kModes) {
     if (result.count(mode.name) == 0) {
@@ -152,7 +154,10 @@ Mode chosen_mode(const cxxopts::ParseResult& result) {
     }
     chosen = &mode;
   }
-  return chosen == nullptr ? Mode::kOnce : chosen->mode;
+  if (chosen != nullptr && result.count("run-for") > 0) {
+    usage_error(fmt::format("--{} and --run-for exclude each other", chosen->name));
+  }
+  return chosen == nullptr ? std::nullopt : std::optional(chosen->mode);
 }
 
 LogLevel chosen_log_level(const cxxopts::ParseResult& result) {
@@ -192,7 +197,7 @@ Options parse_command_line(int argc, const char* const* argv) try {
   if (result.count("help") > 0) {
     options.text = help(parser);
   } else if (result.count("version") > 0) {
-    options.text = "ohip-poll " OHIP_POLL_VERSION "\n";
+    options.text = fmt::format("ohip-poll {}\n", kVersion);
   } else {
     options = read_options(result);
   }

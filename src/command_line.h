@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "config.h"
@@ -9,7 +10,7 @@ namespace ohip {
 
 // The command line, not yet judged but for its own grammar.
 struct Options {
-  Mode mode = Mode::kOnce;
+  std::optional<Mode> mode;  // nothing: none was named
   LogLevel log_level = LogLevel::kWarning;
   Values settings;    // by the setting's name in the environment
   Values properties;  // -X, by librdkafka's name

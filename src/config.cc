@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <set>
 
@@ -10,6 +11,7 @@
 #include "config_file.h"
 #include "error.h"
 #include "kafka_properties.h"
+#include "parse.h"
 #include "places.h"
 #include "setting.h"
 #include "text.h"
@@ -150,6 +152,33 @@ void check_chain(const Config& config, const Places& places) {
   }
 }
 
+void choose_shard(Config& config, const Places& places, const Environment& environment) {
+  if (config.shard.index == Shard::kOpen) {
+    const std::string index = variable(environment, "JOB_COMPLETION_INDEX");
+    const Value shard = *look_up(places, *find_setting("OHIP_SHARD"));
+    if (index.empty()) {
+      reject(shard, "no index before the slash, and JOB_COMPLETION_INDEX is not set");
+    }
+    config.shard.index = on_behalf_of(Value{index, "JOB_COMPLETION_INDEX"}, [&] {
+      return parse_count(index, 0, config.shard.count - 1);
+    });
+  }
+  if (config.scope == QueueScope::kHotel) {
+    std::erase_if(config.hotels,
+                  [&](const std::string& hotel) { return !config.shard.holds(hotel); });
+  } else if (config.shard.count > 1) {
+    reject(*look_up(places, *find_setting("OHIP_SHARD")), "a chain's one queue cannot be shared");
+  }
+}
+
+// --run-for is its run's whole time.
+void choose_mode(Config& config, const Options& options) {
+  config.mode = options.mode.value_or(config.run_for.count() > 0 ? Mode::kRunFor : Mode::kOnce);
+  if (config.mode == Mode::kRunFor) {
+    config.deadline = config.run_for;
+  }
+}
+
 // libcurl would not use HTTPS_PROXY for http, which is to this machine.
 void drop_needless_proxy(Config& config) {
   if (!config.gateway.url.starts_with("https:")) {
@@ -158,6 +187,14 @@ void drop_needless_proxy(Config& config) {
 }
 
 }  // namespace
+
+bool Shard::holds(const std::string& hotel) const {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : hotel) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  }
+  return hash % static_cast<std::uint64_t>(count) == static_cast<std::uint64_t>(index);
+}
 
 Environment process_environment() {
   Environment environment;
@@ -179,12 +216,12 @@ Config load_config(const Options& options, const Environment& environment) {
   places.back() = file_values(config_file);
 
   Config config;
-  config.mode = options.mode;
   config.log_level = options.log_level;
   for (const Setting& setting : settings()) {
     assign(setting, places, config);
   }
   config.config_file = config_file;
+  choose_mode(config, options);
   config.kafka = kafka_properties(config, places, options.properties);
   if (config.spool_dir.empty()) {
     config.spool_dir = default_spool_dir(environment);
@@ -192,6 +229,7 @@ Config load_config(const Options& options, const Environment& environment) {
   drop_needless_proxy(config);
   check_complete(config, environment);
   check_chain(config, places);
+  choose_shard(config, places, environment);
   return config;
 }
 

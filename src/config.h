@@ -12,7 +12,7 @@ namespace ohip {
 
 struct Options;
 
-enum class Mode { kOnce, kDrain, kCheck, kReplay };
+enum class Mode { kOnce, kDrain, kRunFor, kCheck, kReplay };
 enum class QueueScope { kHotel, kChain };
 enum class KafkaProfile { kKafka, kOciStreaming };
 
@@ -33,11 +33,23 @@ struct Credentials {
   bool password_grant() const { return !username.empty(); }
 };
 
+// Which of the hotels are this run's: those whose code's FNV-1a hash (64 bit), modulo count, is
+// index.
+struct Shard {
+  static constexpr int kOpen = -1;  // Kubernetes tells, in $JOB_COMPLETION_INDEX
+
+  int index = 0;
+  int count = 1;
+
+  bool holds(const std::string& hotel) const;
+};
+
 // Everything a run needs to know; made once, checked, never changed.
 struct Config {
   Mode mode = Mode::kOnce;
   std::filesystem::path config_file;  // the one that was read, empty: none
-  std::vector<std::string> hotels;
+  std::vector<std::string> hotels;    // of this shard
+  Shard shard;
   QueueScope scope = QueueScope::kHotel;
   std::string external_system;
   Gateway gateway;
@@ -45,9 +57,11 @@ struct Config {
   std::string ca_file;   // roots the gateway is verified against; empty: the system's
   std::string proxy;     // for the gateway, in libcurl's notation; empty: none. May be secret.
   std::string no_proxy;  // hosts that are reached without it
-  bool external_data = false;  // ask OHIP for data value mappings
-  int limit = 20;              // events per poll
-  std::string topic;           // may hold {module} and {hotel}
+  bool external_data = false;      // ask OHIP for data value mappings
+  int limit = 20;                  // events per poll
+  int jobs = 8;                    // queues at a time
+  int max_polls_per_minute = 300;  // 0: no limit
+  std::string topic;               // may hold {module} and {hotel}
   KafkaProfile kafka_profile = KafkaProfile::kKafka;
   std::filesystem::path kafka_config_file;  // empty: none
   // Properties for librdkafka: our defaults, the profile's and the user's. No property is here
@@ -55,8 +69,15 @@ struct Config {
   std::map<std::string, std::string> kafka;
   std::filesystem::path spool_dir;  // absolute
   Milliseconds deadline{50'000};
+  Milliseconds run_for{0};  // 0: not set
+  Milliseconds interval{5'000};
   Milliseconds poll_timeout{120'000};
   LogLevel log_level = LogLevel::kWarning;
+  LogFormat log_format = LogFormat::kText;
+  bool report_json = false;            // on stdout, at the end
+  std::filesystem::path metrics_file;  // empty: none
+  std::string ping_url;                // empty: none; whoever knows it can send false pings
+  Milliseconds alert_after{0};         // how long unavailability is no failure
 };
 
 // What a configuration is made from besides the command line.

@@ -30,15 +30,22 @@ ExitStatus more_serious(ExitStatus a, ExitStatus b);
 // and why, the hint what to do; neither ever holds a secret or guest data.
 class Error : public std::runtime_error {
  public:
-  Error(ExitStatus status, const std::string& message, std::string hint = {})
-      : std::runtime_error(message), status_(status), hint_(std::move(hint)) {}
+  Error(ExitStatus status, const std::string& message, std::string hint = {},
+        std::string detail = {})
+      : std::runtime_error(message),
+        status_(status),
+        hint_(std::move(hint)),
+        detail_(std::move(detail)) {}
 
   ExitStatus status() const { return status_; }
   const std::string& hint() const { return hint_; }
+  // What tells this one from others of its kind, such as the x-request-id.
+  const std::string& detail() const { return detail_; }
 
  private:
   ExitStatus status_;
   std::string hint_;
+  std::string detail_;
 };
 
 // "1 batch", "3 batches".

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace ohip {
 namespace {
@@ -30,195 +32,268 @@ std::string describe(const Batch& batch) {
   return fmt::format("x-request-id {}, {}", batch.request_id, rfc3339_utc(batch.received));
 }
 
-Error not_acknowledged(const Batch& batch, const Delivery& delivery, std::size_t records,
-                       std::size_t missing) {
-  const std::string what = fmt::format("Kafka has not acknowledged {} of {} events: {}", missing,
-                                       records, delivery.reason);
-  if (batch.storage_error.empty()) {
-    return {delivery.status, fmt::format("{}; they stay in the spool ({})", what, batch.file),
-            delivery.status == ExitStatus::kPending
-                ? "the next run publishes them first"
-                : "mend that; the next run publishes them first, and takes nothing before"};
-  }
-  return {ExitStatus::kPossibleLoss,
-          fmt::format("the spool failed ({}) and {}: up to {} events are lost ({})",
-                      batch.storage_error, what, missing, describe(batch)),
-          kReconcile};
-}
-
 // A topic with a placeholder is known only with the event.
 std::set<std::string> known_topics(const std::string& topic) {
   return topic.find('{') == std::string::npos ? std::set{topic} : std::set<std::string>{};
 }
 
+// What becomes of one batch; all it does is in its report.
+class Settlement {
+ public:
+  Settlement(const Spool& spool, const Batch& batch, std::size_t asked_for)
+      : spool_(spool), batch_(batch), asked_for_(asked_for) {}
+
+  // Sorts out what the publisher says of the records. Throws Error when one of them is not
+  // acknowledged: nothing may be committed then.
+  void count(const std::vector<Record>& records, const std::vector<Delivery>& deliveries) {
+    const Delivery* undelivered = nullptr;
+    std::size_t missing = 0;
+    for (std::size_t i = 0; i < deliveries.size(); ++i) {
+      switch (deliveries[i].state) {
+        case Delivery::State::kAcknowledged:
+          ++report_.delivered;
+          break;
+        case Delivery::State::kRefused:
+          rejects_.push_back({records[i].event, "Kafka refuses it: " + deliveries[i].reason});
+          break;
+        case Delivery::State::kUndelivered:
+          ++missing;
+          undelivered = &deliveries[i];
+          break;
+      }
+    }
+    if (undelivered != nullptr) {
+      throw_not_acknowledged(*undelivered, records.size(), missing);
+    }
+  }
+
+  // Everything is acknowledged but for the rejects: they go into quarantine, the batch goes.
+  void commit(const Decoded& decoded) {
+    rejects_.insert(rejects_.begin(), decoded.rejects.begin(), decoded.rejects.end());
+    if (batch_.storage_error.empty()) {
+      commit_file(decoded);
+    } else {
+      commit_memory(decoded);
+    }
+  }
+
+  void quarantine(ExitStatus status, const std::string& what) {
+    const std::string detail = describe(batch_);
+    const std::filesystem::path path =
+        spool_.quarantine(batch_, fmt::format("{} ({})\n", what, detail));
+    ++report_.quarantined;
+    const std::string look = "look at " + path.string();
+    report_.add(
+        Error(status, what,
+              status == ExitStatus::kPossibleLoss ? fmt::format("{}; {}", kReconcile, look) : look,
+              detail));
+  }
+
+  QueueReport& report() { return report_; }
+
+ private:
+  [[noreturn]] void throw_not_acknowledged(const Delivery& delivery, std::size_t records,
+                                           std::size_t missing) {
+    const std::string what = fmt::format("Kafka has not acknowledged {} of {} events: {}", missing,
+                                         records, delivery.reason);
+    if (batch_.storage_error.empty()) {
+      throw Error(delivery.status, fmt::format("{}; they stay in the spool", what),
+                  delivery.status == ExitStatus::kPending
+                      ? "the next run publishes them first"
+                      : "mend that; the next run publishes them first, and takes nothing before",
+                  batch_.file);
+    }
+    report_.possibly_lost += missing;
+    throw Error(ExitStatus::kPossibleLoss,
+                fmt::format("the spool failed ({}) and {}: up to {} events are lost",
+                            batch_.storage_error, what, missing),
+                kReconcile, describe(batch_));
+  }
+
+  void commit_file(const Decoded& decoded) {
+    for (std::size_t i = 0; i < rejects_.size(); ++i) {
+      quarantine_event(i + 1, rejects_[i]);
+    }
+    const std::size_t events = decoded.records.size() + decoded.rejects.size();
+    if (decoded.damage.empty()) {
+      spool_.commit(batch_);
+    } else if (decoded.cut_off && events < asked_for_) {
+      report_.possibly_lost += asked_for_ - events;
+      quarantine(ExitStatus::kPossibleLoss,
+                 fmt::format("OHIP's answer is damaged: {}: up to {} more events may be lost",
+                             decoded.damage, asked_for_ - events));
+    } else {
+      quarantine(ExitStatus::kQuarantine,
+                 fmt::format("OHIP's answer was put into quarantine: {}", decoded.damage));
+    }
+  }
+
+  void quarantine_event(std::size_t number, const Reject& reject) {
+    const auto path = spool_.quarantine_event(batch_, number, reject.event, reject.reason + "\n");
+    ++report_.quarantined;
+    report_.add(Error(ExitStatus::kQuarantine,
+                      fmt::format("one event was put into quarantine: {}", reject.reason),
+                      "look at " + path.string(), "x-request-id " + batch_.request_id));
+  }
+
+  // The only copy was in memory.
+  void commit_memory(const Decoded& decoded) {
+    const std::string failed =
+        fmt::format("{}, when OHIP had already answered", batch_.storage_error);
+    try {
+      commit_file(decoded);
+    } catch (const Error& e) {
+      if (!rejects_.empty() || !decoded.damage.empty()) {
+        throw Error(ExitStatus::kPossibleLoss,
+                    fmt::format("{}: what Kafka could not take is lost, because the quarantine "
+                                "fails too: {}",
+                                failed, e.what()),
+                    kReconcile, describe(batch_));
+      }
+    }
+    throw Error(ExitStatus::kSpool,
+                fmt::format("{}: its {} were delivered to Kafka straight from memory", failed,
+                            plural(decoded.records.size(), "event", "events")),
+                "nothing is lost; mend the storage before the next run");
+  }
+
+  const Spool& spool_;
+  const Batch& batch_;
+  std::size_t asked_for_;
+  std::vector<Reject> rejects_;
+  QueueReport report_;
+};
+
 }  // namespace
 
-void QueueReport::add(const Error& problem) {
-  status = more_serious(status, problem.status());
-  problems.push_back(problem);
-}
-
 Forwarder::Forwarder(Spool& spool, Publisher& publisher, Origin origin, std::size_t limit,
-                     const Deadline& deadline, const Stop& stop)
+                     bool drain, const Deadline& deadline, const Stop& stop, QueueReport& report)
     : spool_(spool),
       publisher_(publisher),
       origin_(std::move(origin)),
       limit_(limit),
+      drain_(drain),
       deadline_(deadline),
       stop_(stop),
-      topics_(known_topics(origin_.topic)) {}
+      report_(report),
+      topics_(known_topics(origin_.topic)) {
+  const std::vector<std::string> files = spool.pending();
+  waiting_.assign(files.begin(), files.end());
+}
 
 bool Forwarder::recover() {
+  const Stopwatch watch(report_.steps.recover);
   try {
-    recover_all();
-    return true;
+    return recover_oldest();
   } catch (const Error& error) {
     report_.add(error);
     return false;
   }
 }
 
-void Forwarder::recover_all() {
-  const std::vector<std::string> files = spool_.pending();
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    try {
-      publisher_.check(topics_);
-    } catch (const Error& e) {
-      const bool passes = e.status() == ExitStatus::kUnavailable;
-      throw Error(passes ? ExitStatus::kPending : e.status(),
-                  fmt::format("{}; {} taken earlier stay in the spool", e.what(),
-                              plural(files.size() - i, "batch", "batches")),
-                  e.hint());
-    }
-    if (over()) {
-      throw Error(ExitStatus::kPending,
-                  fmt::format("the run's time is over; {} taken earlier stay in the spool",
-                              plural(files.size() - i, "batch", "batches")),
-                  "the next run goes on with them");
-    }
-    deliver(spool_.read(files[i]), kMostEvents);
+bool Forwarder::recover_oldest() {
+  const std::string left = fmt::format("{} taken earlier stay in the spool",
+                                       plural(waiting_.size(), "batch", "batches"));
+  try {
+    publisher_.check(topics_);
+  } catch (const Error& e) {
+    const bool passes = e.status() == ExitStatus::kUnavailable;
+    throw Error(passes ? ExitStatus::kPending : e.status(), fmt::format("{}; {}", e.what(), left),
+                e.hint());
   }
+  if (over()) {
+    throw Error(ExitStatus::kPending, fmt::format("the run's time is over; {}", left),
+                "the next run goes on with them");
+  }
+  Taken taken{spool_.read(waiting_.front()), {}, kMostEvents};
+  waiting_.pop_front();
+  if (never_answered(taken.batch)) {
+    note_killed_run(taken.batch);
+    return true;
+  }
+  taken.decoded = decode(taken.batch, origin_);
+  report_.taken += taken.events();
+  Outcome outcome = deliver(taken);
+  outcome.report.repeated = outcome.report.delivered;
+  report_.add(outcome.report);
+  return outcome.settled;
 }
 
-void Forwarder::forward(Source& source, bool drain) {
+void Forwarder::note_killed_run(const Batch& batch) {
+  Settlement settlement(spool_, batch, kMostEvents);
+  settlement.report().possibly_lost = kMostEvents;
+  settlement.quarantine(ExitStatus::kPossibleLoss,
+                        fmt::format("an earlier run was killed while OHIP was answering: up to {} "
+                                    "events may be lost",
+                                    kMostEvents));
+  report_.add(settlement.report());
+}
+
+bool Forwarder::poll(Source& source) {
+  bool more = false;
   try {
-    if (deadline_.left() == Milliseconds::zero()) {
-      throw Error(ExitStatus::kUnavailable, "the run's time was over before the queue was polled",
-                  "the next run tries again; give the run more time with --deadline");
-    }
-    bool more = true;
-    while (more && !over()) {
-      publisher_.check(topics_);
-      const std::optional<Batch> batch = source.take(spool_);
-      ++report_.polls;
-      const std::size_t events = batch ? deliver(*batch, limit_) : 0;
-      more = drain && events >= limit_;
-    }
+    more = !over() && poll_once(source) && drain_;
   } catch (const Error& error) {
     report_.add(error);
   }
+  if (!more) {
+    finish();
+  }
+  return more;
 }
 
-std::size_t Forwarder::deliver(const Batch& batch, std::size_t asked_for) {
-  if (never_answered(batch)) {
-    quarantine(
-        batch, ExitStatus::kPossibleLoss,
-        fmt::format("an earlier run was killed while OHIP was answering: up to {} events may "
-                    "be lost ({})",
-                    asked_for, describe(batch)));
-    return 0;
+bool Forwarder::poll_once(Source& source) {
+  if (!source.wait_for_turn()) {
+    report_.not_polled = !stop_.requested();
+    return false;
   }
-  const Decoded decoded = decode(batch, origin_);
-  const std::size_t events = decoded.records.size() + decoded.rejects.size();
-  report_.taken += events;
-  std::vector<Reject> rejects = decoded.rejects;
-  const std::vector<Reject> refused = publish(batch, decoded.records);
-  rejects.insert(rejects.end(), refused.begin(), refused.end());
-  if (batch.storage_error.empty()) {
-    settle(batch, decoded, rejects, asked_for);
-  } else {
-    settle_from_memory(batch, decoded, rejects, asked_for);
+  std::optional<Batch> batch = source.take(spool_, [this] { publisher_.check(topics_); });
+  if (!batch) {
+    return false;
   }
-  return events;
+  Taken taken{*std::move(batch), {}, limit_};
+  taken.decoded = decode(taken.batch, origin_);
+  const bool more = taken.events() >= limit_;
+  return begin_delivery(std::move(taken)) && more;
 }
 
-std::vector<Reject> Forwarder::publish(const Batch& batch, const std::vector<Record>& records) {
-  std::vector<Reject> refused;
-  const Delivery* undelivered = nullptr;
-  std::size_t missing = 0;
-  const std::vector<Delivery> deliveries = publisher_.publish(records, patience());
-  for (std::size_t i = 0; i < deliveries.size(); ++i) {
-    switch (deliveries[i].state) {
-      case Delivery::State::kAcknowledged:
-        ++report_.delivered;
-        break;
-      case Delivery::State::kRefused:
-        refused.push_back({records[i].event, "Kafka refuses it: " + deliveries[i].reason});
-        break;
-      case Delivery::State::kUndelivered:
-        ++missing;
-        undelivered = &deliveries[i];
-        break;
-    }
+// In order: what was taken before is in Kafka first. Where that failed, this batch waits in the
+// spool, too; but not if its only copy is in memory.
+bool Forwarder::begin_delivery(Taken taken) {
+  const bool in_order = finish();
+  report_.taken += taken.events();
+  if (!in_order && taken.batch.storage_error.empty()) {
+    return false;
   }
-  if (undelivered != nullptr) {
-    throw not_acknowledged(batch, *undelivered, records.size(), missing);
-  }
-  return refused;
+  delivery_ = std::async(drain_ ? std::launch::async : std::launch::deferred,
+                         [this, taken = std::move(taken)] { return deliver(taken); });
+  return in_order;
 }
 
-void Forwarder::settle(const Batch& batch, const Decoded& decoded,
-                       const std::vector<Reject>& rejects, std::size_t asked_for) {
-  for (std::size_t i = 0; i < rejects.size(); ++i) {
-    const auto path =
-        spool_.quarantine_event(batch, i + 1, rejects[i].event, rejects[i].reason + "\n");
-    ++report_.quarantined;
-    report_.add(Error(ExitStatus::kQuarantine,
-                      fmt::format("one event was put into quarantine: {}", rejects[i].reason),
-                      "look at " + path.string()));
+bool Forwarder::finish() {
+  if (!delivery_.valid()) {
+    return true;
   }
-  const std::size_t events = decoded.records.size() + decoded.rejects.size();
-  if (decoded.damage.empty()) {
-    spool_.commit(batch);
-  } else if (decoded.cut_off && events < asked_for) {
-    quarantine(batch, ExitStatus::kPossibleLoss,
-               fmt::format("OHIP's answer is damaged: {}: up to {} more events may be lost ({})",
-                           decoded.damage, asked_for - events, describe(batch)));
-  } else {
-    quarantine(batch, ExitStatus::kQuarantine,
-               fmt::format("OHIP's answer was put into quarantine: {} ({})", decoded.damage,
-                           describe(batch)));
-  }
+  const Outcome outcome = delivery_.get();
+  report_.add(outcome.report);
+  return outcome.settled;
 }
 
-// The events are acknowledged, and their only copy was in memory.
-void Forwarder::settle_from_memory(const Batch& batch, const Decoded& decoded,
-                                   const std::vector<Reject>& rejects, std::size_t asked_for) {
-  const std::string failed = fmt::format("{}, when OHIP had already answered", batch.storage_error);
+Forwarder::Outcome Forwarder::deliver(const Taken& taken) const {
+  Settlement settlement(spool_, taken.batch, taken.asked_for);
+  bool settled = true;
   try {
-    settle(batch, decoded, rejects, asked_for);
-  } catch (const Error& e) {
-    if (!rejects.empty() || !decoded.damage.empty()) {
-      throw Error(ExitStatus::kPossibleLoss,
-                  fmt::format("{}: what Kafka could not take is lost, because the quarantine fails "
-                              "too: {} ({})",
-                              failed, e.what(), describe(batch)),
-                  kReconcile);
+    {
+      const Stopwatch watch(settlement.report().steps.publish);
+      settlement.count(taken.decoded.records,
+                       publisher_.publish(taken.decoded.records, patience()));
     }
+    settlement.commit(taken.decoded);
+  } catch (const Error& error) {
+    settlement.report().add(error);
+    settled = false;
   }
-  throw Error(ExitStatus::kSpool,
-              fmt::format("{}: its {} were delivered to Kafka straight from memory", failed,
-                          plural(decoded.records.size(), "event", "events")),
-              "nothing is lost; mend the storage before the next run");
-}
-
-void Forwarder::quarantine(const Batch& batch, ExitStatus status, const std::string& what) {
-  const std::filesystem::path path = spool_.quarantine(batch, what + "\n");
-  ++report_.quarantined;
-  const std::string look = "look at " + path.string();
-  report_.add(
-      Error(status, what,
-            status == ExitStatus::kPossibleLoss ? fmt::format("{}; {}", kReconcile, look) : look));
+  return {std::move(settlement.report()), settled};
 }
 
 bool Forwarder::over() const {

@@ -1,72 +1,79 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
+#include <deque>
+#include <future>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "clock.h"
-#include "config.h"
 #include "error.h"
 #include "event.h"
 #include "publisher.h"
+#include "report.h"
 #include "source.h"
 #include "spool.h"
 #include "stop.h"
 
 namespace ohip {
 
-// What one run did for one queue.
-struct QueueReport {
-  std::size_t polls = 0;
-  std::size_t taken = 0;        // events, those from the spool included
-  std::size_t delivered = 0;    // events that Kafka has acknowledged
-  std::size_t quarantined = 0;  // files put aside
-  ExitStatus status = ExitStatus::kOk;
-  std::vector<Error> problems;  // what a person must hear of, in the order of happening
-
-  void add(const Error& problem);
-};
-
-// The loop over one queue: recover, then poll → spool → publish → commit. Recovery is not a second
-// path: it publishes and commits by the very same code.
+// The steps of one queue: recover, then poll → spool → publish → commit, as often as it is asked.
+// Recovery is not a second path: it publishes and commits by the very same code.
 class Forwarder {
  public:
-  // All are borrowed. limit: events asked for per poll.
-  Forwarder(Spool& spool, Publisher& publisher, Origin origin, std::size_t limit,
-            const Deadline& deadline, const Stop& stop);
+  // All are borrowed. limit: events asked for per poll. What is done is added to the report. Throws
+  // Error kSpool when the spool cannot be read.
+  Forwarder(Spool& spool, Publisher& publisher, Origin origin, std::size_t limit, bool drain,
+            const Deadline& deadline, const Stop& stop, QueueReport& report);
 
-  // Publishes what earlier runs left in the spool, oldest first. False: something went wrong, and
-  // nothing may be polled.
+  // Whether all that earlier runs left in the spool is published; nothing may be polled before.
+  bool recovered() const { return waiting_.empty(); }
+
+  // Publishes the oldest batch of that. False: it could not be.
   bool recover();
 
-  // Takes and delivers one batch, or with drain one after the other until the queue is empty, the
-  // deadline is over or a stop is requested.
-  void forward(Source& source, bool drain);
+  // Takes one batch and delivers it. True: the queue holds more and is to be drained; then, while
+  // the next batch is taken, the delivery may still be under way on another thread. The next one's
+  // begins when it has ended well, so the spool holds at most two batches, and the order is kept.
+  bool poll(Source& source);
 
-  const QueueReport& report() const { return report_; }
+  // Waits for the delivery under way, if any; to be called before the report is read. False: it
+  // failed.
+  bool finish();
 
  private:
-  void recover_all();
-  std::size_t deliver(const Batch& batch, std::size_t asked_for);
-  std::vector<Reject> publish(const Batch& batch, const std::vector<Record>& records);
-  void settle(const Batch& batch, const Decoded& decoded, const std::vector<Reject>& rejects,
-              std::size_t asked_for);
-  void settle_from_memory(const Batch& batch, const Decoded& decoded,
-                          const std::vector<Reject>& rejects, std::size_t asked_for);
-  void quarantine(const Batch& batch, ExitStatus status, const std::string& what);
-  bool over() const;
+  struct Taken {
+    Batch batch;
+    Decoded decoded;
+    std::size_t asked_for = 0;
+
+    std::size_t events() const { return decoded.records.size() + decoded.rejects.size(); }
+  };
+
+  struct Outcome {
+    QueueReport report;
+    bool settled = false;  // false: an error ended it
+  };
+
+  bool recover_oldest();
+  void note_killed_run(const Batch& batch);
+  bool poll_once(Source& source);
+  bool begin_delivery(Taken taken);
+  Outcome deliver(const Taken& taken) const;
   Milliseconds patience() const;
+  bool over() const;
 
   Spool& spool_;
   Publisher& publisher_;
   Origin origin_;
   std::size_t limit_;
+  bool drain_;
   const Deadline& deadline_;
   const Stop& stop_;
-  std::set<std::string> topics_;  // those known before any event is
-  QueueReport report_;
+  QueueReport& report_;
+  std::set<std::string> topics_;     // those known before any event is
+  std::deque<std::string> waiting_;  // files that earlier runs left, oldest first
+  std::future<Outcome> delivery_;    // under way
 };
 
 }  // namespace ohip

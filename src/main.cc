@@ -13,7 +13,11 @@
 #include "error.h"
 #include "job.h"
 #include "log.h"
+#include "metrics.h"
+#include "report.h"
+#include "request_id.h"
 #include "stop.h"
+#include "watchdog.h"
 
 namespace {
 
@@ -26,10 +30,33 @@ void forbid_cores() {
   prctl(PR_SET_DUMPABLE, 0);
 }
 
+// Each queue that is being drained holds its lock file open.
+void allow_many_files() {
+  rlimit files = {};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+}
+
 // On a terminal a person watches.
 LogLevel level_for(const Config& config) {
   const bool watched = isatty(STDERR_FILENO) != 0 && config.log_level == LogLevel::kWarning;
   return watched ? LogLevel::kInfo : config.log_level;
+}
+
+void publish(const RunReport& report, const Config& config, const Clock& clock, const Log& log) {
+  if (config.report_json) {
+    fmt::print("{}\n", to_json(report));
+  }
+  if (config.metrics_file.empty()) {
+    return;
+  }
+  try {
+    write_metrics(config.metrics_file, report, clock.now());
+  } catch (const Error& error) {
+    log.warning("the metrics are not written: {}", error.what());
+  }
 }
 
 ExitStatus run(int argc, char** argv) {
@@ -41,15 +68,23 @@ ExitStatus run(int argc, char** argv) {
   const Config config = load_config(options, process_environment());
   const Stop stop;
   SystemClock clock(stop);
-  const Log log(level_for(config));
-  return config.mode == Mode::kCheck ? check(config, clock, log)
-                                     : run_job(config, clock, stop, log);
+  const Log log(level_for(config), config.log_format, make_request_id());
+  if (config.mode == Mode::kCheck) {
+    return check(config, clock, log);
+  }
+  Watchdog watchdog(config, log);
+  watchdog.run_began();
+  const RunReport report = run_job(config, clock, stop, log);
+  publish(report, config, clock, log);
+  watchdog.run_ended(report.status);
+  return report.status;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   forbid_cores();
+  allow_many_files();
   std::signal(SIGPIPE, SIG_IGN);
   const Log log(LogLevel::kError);
   try {

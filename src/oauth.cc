@@ -105,15 +105,15 @@ Error no_token(const HttpResponse& response) {
 }  // namespace
 
 OAuth::OAuth(const Gateway& gateway, const Credentials& credentials, const fs::path& directory,
-             HttpClient& http, Clock& clock, const Deadline& deadline)
+             Clock& clock, const Deadline& deadline)
     : gateway_(gateway),
       credentials_(credentials),
       cache_file_(directory / fmt::format(".token-{}.json", fingerprint(gateway, credentials))),
-      http_(http),
       clock_(clock),
       deadline_(deadline) {}
 
-const std::string& OAuth::token() {
+std::string OAuth::token(HttpClient& http) {
+  const std::lock_guard guard(mutex_);
   if (refusal_) {
     throw Error(*refusal_);
   }
@@ -121,23 +121,31 @@ const std::string& OAuth::token() {
     token_ = load();
   }
   if (!token_) {
-    token_ = renew();
+    token_ = renew(http);
   }
   return token_->value;
 }
 
-void OAuth::forget() {
+void OAuth::forget(const std::string& refused) {
+  const std::lock_guard guard(mutex_);
   const std::optional<AccessToken> cached = load();
-  if (cached && token_ && cached->value == token_->value) {
+  if (cached && cached->value == refused) {
     std::error_code ignored;
     fs::remove(cache_file_, ignored);
   }
-  token_.reset();
+  if (token_ && token_->value == refused) {
+    token_.reset();
+  }
 }
 
 void OAuth::refuse(const Error& error) {
-  forget();
+  const std::lock_guard guard(mutex_);
   refusal_ = error;
+}
+
+std::size_t OAuth::fetches() const {
+  const std::lock_guard guard(mutex_);
+  return fetches_;
 }
 
 std::optional<AccessToken> OAuth::load() const {
@@ -157,12 +165,12 @@ void OAuth::store(const AccessToken& token) const {
   }
 }
 
-AccessToken OAuth::renew() {
+AccessToken OAuth::renew(HttpClient& http) {
   const std::optional<UniqueFd> held = lock();
   if (std::optional<AccessToken> renewed_by_another_run = load()) {
     return *renewed_by_another_run;
   }
-  AccessToken token = fetch();
+  AccessToken token = fetch(http);
   store(token);
   return token;
 }
@@ -185,9 +193,10 @@ std::optional<UniqueFd> OAuth::lock() {
   return std::nullopt;
 }
 
-AccessToken OAuth::fetch() {
+AccessToken OAuth::fetch(HttpClient& http) {
   for (int attempt = 1;; ++attempt) {
-    const HttpResponse response = http_.send(request());
+    ++fetches_;
+    const HttpResponse response = http.send(request());
     if (response.success() && response.transfer == Transfer::kWhole) {
       if (std::optional<AccessToken> token = parse_token_answer(response.body, clock_.now())) {
         return *token;
@@ -198,7 +207,7 @@ AccessToken OAuth::fetch() {
     }
     const Error error = no_token(response);
     if (error.status() != ExitStatus::kUnavailable) {
-      refuse(error);
+      refusal_ = error;
     }
     throw Error(error);
   }

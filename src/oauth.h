@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -16,38 +18,42 @@ namespace ohip {
 // The access token of one gateway and one set of credentials. Token calls are charged, so it is
 // shared with other runs through a cache file in directory, .token-<hash of gateway and
 // credentials>.json (0600), and one run at a time asks for a new one. A cache that is broken,
-// foreign or cannot be written is as good as none. One thread at a time.
+// foreign or cannot be written is as good as none. Thread-safe: one thread asks, the others wait.
 class OAuth {
  public:
   OAuth(const Gateway& gateway, const Credentials& credentials,
-        const std::filesystem::path& directory, HttpClient& http, Clock& clock,
-        const Deadline& deadline);
+        const std::filesystem::path& directory, Clock& clock, const Deadline& deadline);
 
-  // A token that is not yet due for renewal. Throws Error kUnavailable; kRefused when the
-  // credentials are not accepted, kConfig when something other than OHIP answers: these two again
-  // for every later call, without asking again (accounts lock).
-  const std::string& token();
+  // A token that is not yet due for renewal; where it must be asked for, by this client. Throws
+  // Error kUnavailable; kRefused when the credentials are not accepted, kConfig when something
+  // other than OHIP answers: these two again for every later call, without asking again (accounts
+  // lock).
+  std::string token(HttpClient& http);
 
-  // The gateway refused the token: drop it here and in the cache.
-  void forget();
+  // The gateway refused this token: drop it here and in the cache.
+  void forget(const std::string& refused);
 
   // From now on token() throws this.
   void refuse(const Error& error);
+
+  // How often a token was asked for.
+  std::size_t fetches() const;
 
  private:
   std::optional<AccessToken> load() const;
   void store(const AccessToken& token) const;
   std::optional<UniqueFd> lock();
-  AccessToken renew();
-  AccessToken fetch();
+  AccessToken renew(HttpClient& http);
+  AccessToken fetch(HttpClient& http);
   HttpRequest request() const;
 
   const Gateway& gateway_;
   const Credentials& credentials_;
   std::filesystem::path cache_file_;
-  HttpClient& http_;
   Clock& clock_;
   const Deadline& deadline_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::size_t fetches_ = 0;
   std::optional<AccessToken> token_;
   std::optional<Error> refusal_;
 };

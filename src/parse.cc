@@ -89,6 +89,26 @@ int parse_limit(const std::string& text) {
   return static_cast<int>(number->first);
 }
 
+int parse_count(const std::string& text, int least, int most) {
+  const auto number = split_number(text);
+  if (!number || !number->second.empty() || number->first < least || number->first > most) {
+    refuse("{} is not a number from {} to {}", shown(text), least, most);
+  }
+  return static_cast<int>(number->first);
+}
+
+Shard parse_shard(const std::string& text) {
+  constexpr int kMost = 10'000;
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos) {
+    refuse("{} is not a shard such as 0/3, the first of three", shown(text));
+  }
+  Shard shard;
+  shard.count = parse_count(text.substr(slash + 1), 1, kMost);
+  shard.index = slash == 0 ? Shard::kOpen : parse_count(text.substr(0, slash), 0, shard.count - 1);
+  return shard;
+}
+
 bool parse_bool(const std::string& text) {
   if (text != "true" && text != "false") {
     refuse("{} is neither true nor false", shown(text));

@@ -14,8 +14,10 @@ namespace ohip {
 
 Milliseconds parse_duration(const std::string& text);  // "50s", "2m", "1h", "500ms", "50"
 int parse_limit(const std::string& text);              // 1 to 20, OHIP's own bounds
-bool parse_bool(const std::string& text);              // "true" or "false"
-QueueScope parse_scope(const std::string& text);       // "hotel" or "chain"
+int parse_count(const std::string& text, int least, int most);
+Shard parse_shard(const std::string& text);       // "1/3"; "/3" leaves the index open
+bool parse_bool(const std::string& text);         // "true" or "false"
+QueueScope parse_scope(const std::string& text);  // "hotel" or "chain"
 
 // A hotel's or an external system's code: it becomes part of a path and of a header.
 std::string parse_code(const std::string& text);

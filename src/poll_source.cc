@@ -17,6 +17,10 @@ using namespace std::chrono_literals;
 
 constexpr Milliseconds kConnectTimeout = 10s;
 
+// A connection that waited for longer is not used: the server may be closing it just now, and a GET
+// that dies with it is a possible loss. Common servers wait for 5 s and more.
+constexpr auto kLongestWait = 3s;
+
 std::string url(const Config& config, const std::string& hotel) {
   const std::string scope =
       config.scope == QueueScope::kHotel ? "/hotels/" + percent_encode(hotel) : "";
@@ -85,19 +89,29 @@ Meaning meaning(int status, const std::string& hotel) {
 }  // namespace
 
 PollSource::PollSource(const Config& config, std::string hotel, HttpClient& http, OAuth& oauth,
-                       Clock& clock, const Deadline& deadline)
+                       Pace& pace, Clock& clock, const Deadline& deadline, QueueReport& report)
     : config_(config),
       hotel_(std::move(hotel)),
       http_(http),
       oauth_(oauth),
+      pace_(pace),
       clock_(clock),
-      deadline_(deadline) {}
+      deadline_(deadline),
+      report_(report) {}
 
-std::optional<Batch> PollSource::take(Spool& spool) {
-  bool token_renewed = false;
+bool PollSource::wait_for_turn() {
+  const Stopwatch watch(report_.steps.wait);
+  return pace_.wait_for_turn();
+}
+
+std::optional<Batch> PollSource::take(Spool& spool, const std::function<void()>& permit) {
+  token_renewed_ = false;
   for (int attempt = 1;; ++attempt) {
-    Poll last = ask(spool);
+    Poll last = ask(spool, permit);
     const HttpResponse& response = last.response;
+    if (response.status != 0 && response.status != 429) {
+      pace_.speed_up();
+    }
     if (response.success()) {
       return settle(last);
     }
@@ -107,53 +121,86 @@ std::optional<Batch> PollSource::take(Spool& spool) {
     }
     last.part->discard();
     last.part.reset();  // gone before any wait: a kill during it is no loss
-    if (response.status == 401 && !token_renewed) {
-      oauth_.forget();
-      token_renewed = true;
-    } else if (!not_processed(response) ||
-               !wait_for_next_try(response, attempt, clock_, deadline_)) {
+    if (!may_try_again(last, attempt) || !wait_for_turn()) {
       give_up(last);
     }
   }
 }
 
-PollSource::Poll PollSource::ask(Spool& spool) {
-  const std::string token = oauth_.token();
-  Poll poll{.request_id = make_request_id(), .time = clock_.now(), .part = {}, .response = {}};
-  Spool::Part& part = poll.part.emplace(spool.reserve(poll.request_id, poll.time));
-  poll.response = http_.send(request(token, poll.request_id, part));
-  if (poll.response.transfer == Transfer::kNotSent && !part.error().empty()) {
-    throw Error(ExitStatus::kSpool, part.error(),
+// Only after what OHIP provably did not process; waits as long as it must.
+bool PollSource::may_try_again(const Poll& last, int attempt) {
+  const HttpResponse& response = last.response;
+  if (response.status == 401) {
+    oauth_.forget(last.token);
+    return !std::exchange(token_renewed_, true);
+  }
+  if (response.status == 429) {
+    ++report_.throttled;
+    pace_.slow_down(response.retry_after);
+    return true;
+  }
+  const Stopwatch watch(report_.steps.wait);
+  return last.too_late ||
+         (not_processed(response) && wait_for_next_try(response, attempt, clock_, deadline_));
+}
+
+PollSource::Poll PollSource::ask(Spool& spool, const std::function<void()>& permit) {
+  Poll poll;
+  {
+    const Stopwatch watch(report_.steps.token);
+    poll.token = oauth_.token(http_);
+  }
+  poll.request_id = make_request_id();
+  poll.time = clock_.now();
+  {
+    const Stopwatch watch(report_.steps.spool);
+    poll.part.emplace(spool.reserve(poll.request_id, poll.time));
+  }
+  const Stopwatch watch(report_.steps.poll);
+  poll.response = http_.send(request(poll, permit));
+  if (poll.response.transfer == Transfer::kNotSent && !poll.part->error().empty()) {
+    throw Error(ExitStatus::kSpool, poll.part->error(),
                 "OHIP was not asked and nothing was taken: see to the disk and its permissions");
+  }
+  if (poll.response.status != 0 || poll.response.transfer == Transfer::kNoAnswer) {
+    ++report_.polls;
+    report_.request_ids.push_back(poll.request_id);
+    spool.mark_polled();
   }
   return poll;
 }
 
-HttpRequest PollSource::request(const std::string& token, const std::string& request_id,
-                                Spool::Part& part) const {
+HttpRequest PollSource::request(Poll& poll, const std::function<void()>& permit) const {
   HttpRequest request{
       .url = url(config_, hotel_),
-      .headers = {{"Authorization", "Bearer " + token},
+      .headers = {{"Authorization", "Bearer " + poll.token},
                   {"x-app-key", config_.credentials.app_key},
                   {"x-hotelid", hotel_},
-                  {"x-request-id", request_id},
+                  {"x-request-id", poll.request_id},
                   {"x-externalsystem", config_.external_system},
                   {"x-originating-application", "ohip-poll"},
                   {"Accept", "application/json"}},
       .form = {},
       .connect_timeout = std::clamp<Milliseconds>(deadline_.left(), 1s, kConnectTimeout),
       .answer_timeout = config_.poll_timeout,
-      .on_send = [&part] { return part.asked(); },
-      .on_body = [&part](std::string_view piece) { part.write(piece); }};
+      .on_send =
+          [&] {
+            const SteadyPoint connected = clock_.steady();
+            permit();
+            poll.too_late = clock_.steady() - connected > kLongestWait;
+            return !poll.too_late && poll.part->asked();
+          },
+      .on_body = [&](std::string_view piece) { poll.part->write(piece); }};
   if (config_.external_data) {
     request.headers.emplace_back("externalData", "true");
   }
   return request;
 }
 
-std::optional<Batch> PollSource::settle(Poll& poll) const {
+std::optional<Batch> PollSource::settle(Poll& poll) {
   HttpResponse& response = poll.response;
   if (!is_blank(response.body)) {
+    const Stopwatch watch(report_.steps.spool);
     return poll.part->keep(std::move(response.body), clock_.now());
   }
   if (response.transfer != Transfer::kWhole && response.status != 204) {
@@ -163,15 +210,18 @@ std::optional<Batch> PollSource::settle(Poll& poll) const {
   return std::nullopt;
 }
 
-void PollSource::lose(Poll& poll, const std::string& what) const {
-  const std::string message =
-      fmt::format("{}: up to {} events may be lost (x-request-id {}, {})", what, config_.limit,
-                  poll.request_id, rfc3339_utc(poll.time));
-  const std::filesystem::path note = poll.part->lost(message + "\n");
+void PollSource::lose(Poll& poll, const std::string& what) {
+  const auto limit = static_cast<std::size_t>(config_.limit);
+  const std::string message = fmt::format("{}: up to {} events may be lost", what, limit);
+  const std::string detail =
+      fmt::format("x-request-id {}, {}", poll.request_id, rfc3339_utc(poll.time));
+  const std::filesystem::path note = poll.part->lost(fmt::format("{} ({})\n", message, detail));
+  report_.possibly_lost += limit;
   throw Error(ExitStatus::kPossibleLoss, message,
               fmt::format("find out in OPERA what changed around that time and compare with what "
                           "your consumers got; noted in {}",
-                          note.string()));
+                          note.string()),
+              detail);
 }
 
 void PollSource::give_up(const Poll& poll) {
@@ -180,10 +230,8 @@ void PollSource::give_up(const Poll& poll) {
     throw unsent_error(response);
   }
   const Meaning means = meaning(response.status, hotel_);
-  const Error error(
-      means.status,
-      fmt::format("OHIP answers {} (x-request-id {})", describe_answer(response), poll.request_id),
-      means.hint);
+  const Error error(means.status, fmt::format("OHIP answers {}", describe_answer(response)),
+                    means.hint, "x-request-id " + poll.request_id);
   if (response.status == 401) {
     oauth_.refuse(error);
   }

@@ -32,6 +32,20 @@ KafkaProfile parse_profile(const std::string& text) {
   return text == "kafka" ? KafkaProfile::kKafka : KafkaProfile::kOciStreaming;
 }
 
+bool parse_report(const std::string& text) {
+  if (text != "json") {
+    fail(ExitStatus::kConfig, "{} is not json", shown(text));
+  }
+  return true;
+}
+
+LogFormat parse_log_format(const std::string& text) {
+  if (text != "text" && text != "json") {
+    fail(ExitStatus::kConfig, "{} is neither text nor json", shown(text));
+  }
+  return text == "json" ? LogFormat::kJson : LogFormat::kText;
+}
+
 using Text = const std::string&;
 
 constexpr std::array kSettings = {
@@ -53,6 +67,9 @@ constexpr std::array kSettings = {
         [](Config& c, Text text) { c.scope = parse_scope(text); }},
     Setting{"OHIP_LIMIT", "limit", "N", "20", kOhipGroup, "events per poll, 1 to 20",
             [](Config& c, Text text) { c.limit = parse_limit(text); }},
+    Setting{"OHIP_MAX_POLLS_PER_MINUTE", "max-polls-per-minute", "N", "300", kOhipGroup,
+            "of all queues together, evenly spaced, never above 50 requests a second; 0: no limit",
+            [](Config& c, Text text) { c.max_polls_per_minute = parse_count(text, 0, 3'000); }},
     Setting{"OHIP_EXTERNAL_DATA", "external-data", "", "false", kOhipGroup,
             "ask for data value mappings too",
             [](Config& c, Text text) { c.external_data = parse_bool(text); }},
@@ -82,12 +99,38 @@ constexpr std::array kSettings = {
             "keeps what Kafka has not yet acknowledged; else $STATE_DIRECTORY, as root "
             "/var/spool/ohip-poll, or ~/.local/state/ohip-poll",
             [](Config& c, Text text) { c.spool_dir = fs::absolute(parse_credential(text)); }},
+    Setting{"OHIP_JOBS", "jobs", "N", "8", kRunGroup, "queues at a time",
+            [](Config& c, Text text) { c.jobs = parse_count(text, 1, 256); }},
+    Setting{"OHIP_SHARD", "shard", "I/N", "0/1", kRunGroup,
+            "of N runs that share the hotels this is number I, from 0; /N takes I from "
+            "$JOB_COMPLETION_INDEX (Kubernetes)",
+            [](Config& c, Text text) { c.shard = parse_shard(text); }},
+    Setting{
+        "OHIP_RUN_FOR", "run-for", "TIME", "", kRunGroup,
+        "drain, then look again every --interval until the time is over; in place of --deadline",
+        [](Config& c, Text text) { c.run_for = parse_duration(text); }},
+    Setting{"OHIP_INTERVAL", "interval", "TIME", "5s", kRunGroup, "from look to look at a queue",
+            [](Config& c, Text text) { c.interval = parse_duration(text); }},
     Setting{"OHIP_DEADLINE", "deadline", "TIME", "50s", kRunGroup,
             "nothing new is begun after it: 50s, 2m, 500ms",
             [](Config& c, Text text) { c.deadline = parse_duration(text); }},
     Setting{"OHIP_POLL_TIMEOUT", "poll-timeout", "TIME", "120s", kRunGroup,
             "how long OHIP may take to answer one poll",
             [](Config& c, Text text) { c.poll_timeout = parse_duration(text); }},
+    Setting{"OHIP_REPORT", "report", "json", "", kRunGroup,
+            "print what was done, as one JSON object on stdout",
+            [](Config& c, Text text) { c.report_json = parse_report(text); }},
+    Setting{"OHIP_METRICS_FILE", "metrics-file", "FILE", "", kRunGroup,
+            "keep figures for Prometheus there (node_exporter's textfile collector, *.prom)",
+            [](Config& c, Text text) { c.metrics_file = fs::absolute(parse_credential(text)); }},
+    Setting{"OHIP_ALERT_AFTER", "alert-after", "TIME", "", kRunGroup,
+            "statuses 69 and 75 are no failure before they have lasted that long",
+            [](Config& c, Text text) { c.alert_after = parse_duration(text); }},
+    Setting{"OHIP_PING_URL", "ping-url", "URL", "", kRunGroup,
+            "tell a watchdog that speaks healthchecks.io's protocol when the run begins and ends",
+            [](Config& c, Text text) { c.ping_url = parse_gateway_url(text).url; }},
+    Setting{"OHIP_LOG_FORMAT", "log-format", "text|json", "text", kRunGroup, "of what is printed",
+            [](Config& c, Text text) { c.log_format = parse_log_format(text); }},
 
     Setting{"OHIP_APP_KEY", "", "", "", "", "the application's key, a UUID",
             [](Config& c, Text text) { c.credentials.app_key = parse_uuid(text); }},

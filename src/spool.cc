@@ -22,6 +22,9 @@ constexpr ExitStatus kOnError = ExitStatus::kSpool;
 constexpr std::string_view kReserved = ".reserved";
 constexpr std::string_view kPart = ".part";
 constexpr std::string_view kWhole = ".json";
+constexpr const char* kLock = "lock";
+constexpr const char* kUnserved = "unserved";
+constexpr const char* kQuarantine = "quarantine";
 
 // Oracle: up to 20 events "with a payload size up to 10 MB".
 constexpr off_t kRoom = off_t{10} << 20;
@@ -86,6 +89,20 @@ void seal(int fd, std::size_t size, const fs::path& path) {
   sync_file(fd, path, kOnError);
 }
 
+std::optional<TimePoint> received_by_name(const fs::path& file) {
+  const std::string stem = file.stem().string();
+  return parse_basic_utc(stem.substr(0, stem.find('-')));
+}
+
+// The epoch where there is no such file.
+TimePoint modified(const fs::path& file) {
+  struct stat status = {};
+  stat(file.c_str(), &status);
+  return TimePoint(std::chrono::seconds(status.st_mtim.tv_sec) +
+                   std::chrono::duration_cast<std::chrono::microseconds>(
+                       std::chrono::nanoseconds(status.st_mtim.tv_nsec)));
+}
+
 bool is_plain(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
 }
@@ -125,13 +142,17 @@ std::string unescape_name(std::string_view name) {
 Spool::Spool(QueueName queue, fs::path directory, UniqueFd lock)
     : queue_(std::move(queue)), directory_(std::move(directory)), lock_(std::move(lock)) {}
 
-std::optional<Spool> Spool::open(const fs::path& root, QueueName queue) {
+fs::path Spool::directory_of(const fs::path& root, const QueueName& queue) {
   const std::string name =
       queue.hotel == kChainQueue ? std::string(kChainQueue) : escape_name(queue.hotel);
-  fs::path directory = fs::absolute(root) / escape_name(queue.gateway_host) /
-                       escape_name(queue.external_system) / name;
-  make_directories(directory / "quarantine", kOnError);
-  std::optional<UniqueFd> lock = try_lock(directory / "lock", kOnError);
+  return fs::absolute(root) / escape_name(queue.gateway_host) / escape_name(queue.external_system) /
+         name;
+}
+
+std::optional<Spool> Spool::open(const fs::path& root, QueueName queue) {
+  fs::path directory = directory_of(root, queue);
+  make_directories(directory / kQuarantine, kOnError);
+  std::optional<UniqueFd> lock = try_lock(directory / kLock, kOnError);
   if (!lock) {
     return std::nullopt;
   }
@@ -158,8 +179,45 @@ std::vector<QueueName> Spool::pending_queues(const fs::path& root) {
   return queues;
 }
 
-Spool::Part Spool::reserve(const std::string& request_id, TimePoint now) const {
-  return Part(*this, request_id, now);
+Spool::Glance Spool::glance(const fs::path& root, const QueueName& queue) {
+  Glance glance;
+  const fs::path directory = directory_of(root, queue);
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    if (is_batch(entry.path())) {
+      const TimePoint received = received_by_name(entry.path()).value_or(modified(entry.path()));
+      ++glance.pending;
+      glance.oldest_pending = std::min(glance.oldest_pending.value_or(received), received);
+    }
+  }
+  for (const auto& entry : fs::directory_iterator(directory / kQuarantine, error)) {
+    glance.in_quarantine += entry.path().extension() == kWhole ? 1U : 0U;
+  }
+  glance.last_polled = modified(directory / kLock);
+  return glance;
+}
+
+TimePoint Spool::unserved_since(const fs::path& root, const QueueName& queue, TimePoint now) {
+  const fs::path file = directory_of(root, queue) / kUnserved;
+  try {
+    open_file(file, O_WRONLY | O_CREAT, kOnError);
+    return std::min(now, modified(file));
+  } catch (const Error&) {
+    return now;
+  }
+}
+
+void Spool::end_unserved(const fs::path& root, const QueueName& queue) {
+  unlink((directory_of(root, queue) / kUnserved).c_str());
+}
+
+Spool::Part Spool::reserve(const std::string& request_id, TimePoint now) {
+  latest_name_ = std::max(now, latest_name_ + std::chrono::microseconds(1));
+  return Part(*this, request_id, latest_name_);
+}
+
+void Spool::mark_polled() noexcept {
+  futimens(lock_.get(), nullptr);
 }
 
 std::vector<std::string> Spool::pending() const {
@@ -183,12 +241,9 @@ Batch Spool::read(const std::string& file) const {
   }
   const std::string stem = path.stem().string();
   const std::size_t dash = stem.find('-');
-  struct stat status = {};
-  fstat(fd.get(), &status);
-  const TimePoint written(std::chrono::seconds(status.st_mtim.tv_sec));
   return {.file = file,
           .request_id = dash == std::string::npos ? "" : stem.substr(dash + 1),
-          .received = parse_basic_utc(stem.substr(0, dash)).value_or(written),
+          .received = received_by_name(path).value_or(modified(path)),
           .body = std::move(body),
           .storage_error = {}};
 }
@@ -221,10 +276,10 @@ fs::path Spool::quarantine_event(const Batch& batch, std::size_t number, std::st
 }
 
 fs::path Spool::quarantine_path(const std::string& name) const {
-  return directory_ / "quarantine" / name;
+  return directory_ / kQuarantine / name;
 }
 
-Spool::Part::Part(const Spool& spool, std::string request_id, TimePoint now)
+Spool::Part::Part(Spool& spool, std::string request_id, TimePoint now)
     : spool_(&spool),
       stem_(basic_utc(now) + "-" + request_id),
       extension_(kReserved),
@@ -282,6 +337,7 @@ Batch Spool::Part::keep(std::string body, TimePoint received) {
   if (error_.empty()) {
     try {
       seal(fd_.get(), size_, path());
+      received = spool_->latest_name_ = std::max(received, spool_->latest_name_);
       rename(basic_utc(received) + "-" + request_id_, kWhole);
       sync_directory(spool_->directory_, kOnError);
     } catch (const Error& e) {

@@ -28,6 +28,7 @@ inline constexpr std::string_view kChainQueue = "@chain";
 //     20261123T190705.123456Z-<x-request-id>.json      an answer, verbatim, as received then
 //     20261123T190705.123456Z-<x-request-id>.part      OHIP has been asked, its answer is arriving
 //     20261123T190705.123456Z-<x-request-id>.reserved  room made, OHIP not yet asked
+//     unserved                                         since its time OHIP or Kafka is unavailable
 //     quarantine/                                      what could not be delivered, with a .reason
 //
 // A file is never changed once it has its .json name. One that a killed run left as .part is as
@@ -41,6 +42,22 @@ class Spool {
 
   // The queues under root that hold anything to deliver.
   static std::vector<QueueName> pending_queues(const std::filesystem::path& root);
+
+  // What can be seen of a queue without its lock; nothing is made, and what cannot be read is not
+  // there.
+  struct Glance {
+    std::size_t pending = 0;  // batches
+    std::optional<TimePoint> oldest_pending;
+    std::size_t in_quarantine = 0;  // files, without their reasons
+    TimePoint last_polled;          // the epoch where it never was
+  };
+  static Glance glance(const std::filesystem::path& root, const QueueName& queue);
+
+  // Since when the queue could not be served, over all runs: a file in its directory remembers.
+  // Begun now, if it had not begun; now, too, where nothing can be written.
+  static TimePoint unserved_since(const std::filesystem::path& root, const QueueName& queue,
+                                  TimePoint now);
+  static void end_unserved(const std::filesystem::path& root, const QueueName& queue);
 
   // An answer while it arrives.
   class Part {
@@ -70,11 +87,11 @@ class Spool {
 
    private:
     friend class Spool;
-    Part(const Spool& spool, std::string request_id, TimePoint now);
+    Part(Spool& spool, std::string request_id, TimePoint now);
     std::filesystem::path path() const;
     void rename(const std::string& stem, std::string_view extension);
 
-    const Spool* spool_;
+    Spool* spool_;
     std::string stem_;
     std::string_view extension_;
     std::string request_id_;
@@ -84,13 +101,19 @@ class Spool {
     std::string error_;
   };
 
-  // Makes room for an answer of usual size, so that a full disk shows before OHIP is asked.
-  Part reserve(const std::string& request_id, TimePoint now) const;
+  // Makes room for an answer of usual size, so that a full disk shows before OHIP is asked. Names
+  // sort in the order of reserving and keeping, also where the clock jumps back.
+  Part reserve(const std::string& request_id, TimePoint now);
+
+  // Remembers when, for glance().
+  void mark_polled() noexcept;
 
   // What is not yet acknowledged, oldest first, under its file names; reservations that a killed
-  // run left are removed. To be called while no Part is alive.
+  // run left are removed. To be called before the first reserve().
   std::vector<std::string> pending() const;
   Batch read(const std::string& file) const;
+
+  // Another thread may call these three while a Part is alive.
 
   // Every event of the batch is acknowledged or in quarantine: the file is gone on return.
   void commit(const Batch& batch) const;
@@ -106,11 +129,14 @@ class Spool {
 
  private:
   Spool(QueueName queue, std::filesystem::path directory, UniqueFd lock);
+  static std::filesystem::path directory_of(const std::filesystem::path& root,
+                                            const QueueName& queue);
   std::filesystem::path quarantine_path(const std::string& name) const;
 
   QueueName queue_;
   std::filesystem::path directory_;
   UniqueFd lock_;
+  TimePoint latest_name_;
 };
 
 // A code as a file name: what is neither letter, digit, '-', '_' nor a dot inside becomes %XX, so

@@ -49,12 +49,14 @@ struct Machine {
         : credentials(std::move(c)),
           gateway{.url = machine.server.url(), .host = "127.0.0.1"},
           deadline(machine.clock, 50s),
-          oauth(gateway, credentials, machine.directory.path(), http, machine.clock, deadline) {}
+          oauth(gateway, credentials, machine.directory.path(), machine.clock, deadline) {}
     Credentials credentials;
     Gateway gateway;
     CurlHttpClient http{""};
     Deadline deadline;
     OAuth oauth;
+
+    std::string token() { return oauth.token(http); }
   };
 
   std::unique_ptr<Run> run(Credentials credentials = client_credentials()) {
@@ -79,7 +81,8 @@ struct Machine {
 
 Error error_of(OAuth& oauth) {
   try {
-    oauth.token();
+    CurlHttpClient http{""};
+    oauth.token(http);
   } catch (const Error& error) {
     return error;
   }
@@ -90,7 +93,7 @@ Error error_of(OAuth& oauth) {
 
 TEST_CASE("client credentials are asked for as Oracle wants it") {
   Machine machine({token_answer("T1")});
-  CHECK(machine.run()->oauth.token() == "T1");
+  CHECK(machine.run()->token() == "T1");
   const std::string request = machine.server.requests().at(0);
   CHECK(request.rfind("POST /oauth/v1/tokens HTTP/1.1\r\n", 0) == 0);
   CHECK(contains(request, "\r\nAuthorization: Basic Y2xpZW50OnMzY3JldA==\r\n"));
@@ -107,7 +110,7 @@ TEST_CASE("a user name selects the password grant, whatever its characters are")
   Credentials credentials = client_credentials();
   credentials.username = "user@ENT&x=1";
   credentials.password = "p%+ä ";
-  CHECK(machine.run(credentials)->oauth.token() == "T1");
+  CHECK(machine.run(credentials)->token() == "T1");
   const std::string request = machine.server.requests().at(0);
   CHECK(contains(request,
                  "\r\n\r\ngrant_type=password&username=user%40ENT%26x%3D1&"
@@ -118,9 +121,9 @@ TEST_CASE("a user name selects the password grant, whatever its characters are")
 TEST_CASE("runs share a token through a file that is theirs alone") {
   Machine machine({token_answer("T1")});
   const auto first = machine.run();
-  CHECK(first->oauth.token() == "T1");
-  CHECK(first->oauth.token() == "T1");
-  CHECK(machine.run()->oauth.token() == "T1");
+  CHECK(first->token() == "T1");
+  CHECK(first->token() == "T1");
+  CHECK(machine.run()->token() == "T1");
   CHECK(machine.asked() == 1);
   struct stat file = {};
   REQUIRE(stat(machine.cache().c_str(), &file) == 0);
@@ -132,51 +135,51 @@ TEST_CASE("runs share a token through a file that is theirs alone") {
 
 TEST_CASE("a token is never used for other credentials") {
   Machine machine({token_answer("T1"), token_answer("T2")});
-  CHECK(machine.run()->oauth.token() == "T1");
+  CHECK(machine.run()->token() == "T1");
   Credentials other = client_credentials();
   std::string Credentials::*member =
       GENERATE(&Credentials::client_id, &Credentials::client_secret, &Credentials::app_key,
                &Credentials::enterprise_id, &Credentials::scope, &Credentials::username,
                &Credentials::password);
   other.*member += "x";
-  CHECK(machine.run(other)->oauth.token() == "T2");
+  CHECK(machine.run(other)->token() == "T2");
 }
 
 TEST_CASE("credentials whose parts only join up to the same are others") {
   Machine machine({token_answer("T1"), token_answer("T2")});
   Credentials shifted = client_credentials();
-  CHECK(machine.run(shifted)->oauth.token() == "T1");
+  CHECK(machine.run(shifted)->token() == "T1");
   shifted.client_secret = "s3cret41";
   shifted.app_key = shifted.app_key.substr(2);
-  CHECK(machine.run(shifted)->oauth.token() == "T2");
+  CHECK(machine.run(shifted)->token() == "T2");
 }
 
 TEST_CASE("a token is never used for another gateway") {
   Machine machine({token_answer("T1"), token_answer("T2")});
-  CHECK(machine.run()->oauth.token() == "T1");
+  CHECK(machine.run()->token() == "T1");
   const auto other = machine.run();
   other->gateway.url += "/other";
-  OAuth oauth(other->gateway, other->credentials, machine.directory.path(), other->http,
-              machine.clock, other->deadline);
-  CHECK(oauth.token() == "T2");
+  OAuth oauth(other->gateway, other->credentials, machine.directory.path(), machine.clock,
+              other->deadline);
+  CHECK(oauth.token(other->http) == "T2");
 }
 
 TEST_CASE("a token is renewed after 50 minutes, in the same run and in the next") {
   Machine machine({token_answer("T1"), token_answer("T2")});
   const auto run = machine.run();
-  CHECK(run->oauth.token() == "T1");
+  CHECK(run->token() == "T1");
   machine.clock.sleep(49min);
-  CHECK(run->oauth.token() == "T1");
-  CHECK(machine.run()->oauth.token() == "T1");
+  CHECK(run->token() == "T1");
+  CHECK(machine.run()->token() == "T1");
   machine.clock.sleep(1min);
-  CHECK(machine.run()->oauth.token() == "T2");
-  CHECK(run->oauth.token() == "T2");
+  CHECK(machine.run()->token() == "T2");
+  CHECK(run->token() == "T2");
   CHECK(machine.asked() == 2);
 }
 
 TEST_CASE("a cache file that is broken or not ours alone is ignored and replaced") {
   Machine machine({token_answer("T1"), token_answer("T2")});
-  REQUIRE(machine.run()->oauth.token() == "T1");
+  REQUIRE(machine.run()->token() == "T1");
   const fs::path cache = machine.cache();
   SECTION("cut off") {
     fs::resize_file(cache, fs::file_size(cache) - 1);
@@ -209,8 +212,8 @@ TEST_CASE("a cache file that is broken or not ours alone is ignored and replaced
     const TimePoint now = machine.clock.now();
     std::ofstream(cache) << write_token({"T0", now + 1h, now + 2h});
   }
-  CHECK(machine.run()->oauth.token() == "T2");
-  CHECK(machine.run()->oauth.token() == "T2");
+  CHECK(machine.run()->token() == "T2");
+  CHECK(machine.run()->token() == "T2");
   CHECK(machine.asked() == 2);
 }
 
@@ -219,35 +222,35 @@ TEST_CASE("without a place for the cache each run asks for itself") {
   const auto run = machine.run();
   const fs::path where = GENERATE("missing", "file");
   std::ofstream(machine.directory / "file") << "x";
-  OAuth oauth(run->gateway, run->credentials, machine.directory.path() / where, run->http,
-              machine.clock, run->deadline);
-  CHECK(oauth.token() == "T1");
-  CHECK(oauth.token() == "T1");
-  OAuth next(run->gateway, run->credentials, machine.directory.path() / where, run->http,
-             machine.clock, run->deadline);
-  CHECK(next.token() == "T2");
+  OAuth oauth(run->gateway, run->credentials, machine.directory.path() / where, machine.clock,
+              run->deadline);
+  CHECK(oauth.token(run->http) == "T1");
+  CHECK(oauth.token(run->http) == "T1");
+  OAuth next(run->gateway, run->credentials, machine.directory.path() / where, machine.clock,
+             run->deadline);
+  CHECK(next.token(run->http) == "T2");
 }
 
 TEST_CASE("a forgotten token is asked for anew and is gone for other runs, too") {
   Machine machine({token_answer("T1"), token_answer("T2")});
   const auto run = machine.run();
-  REQUIRE(run->oauth.token() == "T1");
-  run->oauth.forget();
+  REQUIRE(run->token() == "T1");
+  run->oauth.forget("T1");
   CHECK(machine.cache().empty());
-  CHECK(run->oauth.token() == "T2");
-  CHECK(machine.run()->oauth.token() == "T2");
+  CHECK(run->token() == "T2");
+  CHECK(machine.run()->token() == "T2");
 }
 
 TEST_CASE("forgetting a token leaves the newer one of another run alone") {
   Machine machine({token_answer("T1"), token_answer("T2")});
   const auto late = machine.run();
-  REQUIRE(late->oauth.token() == "T1");
+  REQUIRE(late->token() == "T1");
   const auto early = machine.run();
-  REQUIRE(early->oauth.token() == "T1");
-  early->oauth.forget();
-  REQUIRE(early->oauth.token() == "T2");
-  late->oauth.forget();
-  CHECK(late->oauth.token() == "T2");
+  REQUIRE(early->token() == "T1");
+  early->oauth.forget("T1");
+  REQUIRE(early->token() == "T2");
+  late->oauth.forget("T1");
+  CHECK(late->token() == "T2");
   CHECK(machine.asked() == 2);
 }
 
@@ -291,7 +294,7 @@ TEST_CASE("a failure that passes is waited out") {
       raw(""), raw(head("200 OK", "Content-Length: 99\r\n") + R"({"access_token":"T)"));
   CAPTURE(passing.bytes);
   Machine machine({passing, passing, token_answer("T1")});
-  CHECK(machine.run()->oauth.token() == "T1");
+  CHECK(machine.run()->token() == "T1");
   CHECK(machine.clock.steady() - SteadyPoint() == 1500ms);
 }
 
@@ -303,7 +306,7 @@ TEST_CASE("a failure that stays is unavailability after four tries; the next cal
   CHECK(error.status() == ExitStatus::kUnavailable);
   CHECK(contains(error.what(), "503"));
   CHECK(machine.asked() == 4);
-  CHECK(run->oauth.token() == "T1");
+  CHECK(run->token() == "T1");
 }
 
 TEST_CASE("a wait that the run has no time for is not begun") {
@@ -320,13 +323,28 @@ TEST_CASE("a gateway that cannot be reached is unavailability") {
   CHECK(error_of(run->oauth).status() == ExitStatus::kUnavailable);
 }
 
+TEST_CASE("threads that need a token at the same moment ask for one together") {
+  Machine machine({token_answer("T1"), token_answer("T2")});
+  const auto run = machine.run();
+  std::vector<std::future<std::string>> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.push_back(std::async(std::launch::async, [&] {
+      CurlHttpClient http{""};
+      return run->oauth.token(http);
+    }));
+  }
+  for (std::future<std::string>& thread : threads) {
+    CHECK(thread.get() == "T1");
+  }
+  CHECK(run->oauth.fetches() == 1);
+}
+
 TEST_CASE("a refusal that another one found out is everyone's") {
   Machine machine({token_answer("T1")});
   const auto run = machine.run();
-  REQUIRE(run->oauth.token() == "T1");
+  REQUIRE(run->token() == "T1");
   run->oauth.refuse(Error(ExitStatus::kRefused, "app key", "mend it"));
   CHECK(error_of(run->oauth).what() == std::string("app key"));
-  CHECK(machine.cache().empty());
   CHECK(machine.asked() == 1);
 }
 
@@ -367,7 +385,7 @@ TEST_CASE("of two runs that need a token at once one asks, the other waits for w
   const auto token = [&](Clock& own_clock) {
     CurlHttpClient http("");
     const Deadline deadline(own_clock, 5min);
-    return OAuth(gateway, credentials, directory.path(), http, own_clock, deadline).token();
+    return OAuth(gateway, credentials, directory.path(), own_clock, deadline).token(http);
   };
   auto first = std::async(std::launch::async, [&] {
     SystemClock own_clock(stop);
@@ -381,11 +399,11 @@ TEST_CASE("of two runs that need a token at once one asks, the other waits for w
 
 TEST_CASE("a run does not wait for ever for another one's token") {
   Machine machine({token_answer("T1"), token_answer("T2")});
-  REQUIRE(machine.run()->oauth.token() == "T1");
+  REQUIRE(machine.run()->token() == "T1");
   const fs::path lock = fs::path(machine.cache()).replace_extension(".lock");
   const auto held = try_lock(lock, ExitStatus::kSpool);
   REQUIRE(held);
   fs::remove(machine.cache());
-  CHECK(machine.run()->oauth.token() == "T2");
+  CHECK(machine.run()->token() == "T2");
   CHECK(machine.clock.steady() - SteadyPoint() == 30s);
 }

@@ -49,7 +49,8 @@ struct World {
   }
 
   std::optional<Batch> take() {
-    return PollSource(config, hotel, http, oauth, clock, deadline).take(spool);
+    PollSource source(config, hotel, http, oauth, pace, clock, deadline, report);
+    return source.take(spool, permit);
   }
 
   Error error() {
@@ -86,7 +87,10 @@ struct World {
   std::optional<ScriptedServer> server;
   CurlHttpClient http{""};
   Deadline deadline;
-  OAuth oauth{config.gateway, config.credentials, directory.path(), http, clock, deadline};
+  OAuth oauth{config.gateway, config.credentials, directory.path(), clock, deadline};
+  Pace pace{0, clock, deadline};
+  QueueReport report;
+  std::function<void()> permit = [] {};
   Spool spool = Spool::open(directory.path(), {"127.0.0.1", "EXT", "ABC"}).value();
 };
 
@@ -194,8 +198,8 @@ TEST_CASE("an answer that may have been lost is said to be, with the bound, and 
   CHECK(error.status() == ExitStatus::kPossibleLoss);
   const std::string request_id = header(world.polls().at(0), "x-request-id");
   CHECK(contains(error.what(), "up to 20 events may be lost"));
-  CHECK(contains(error.what(), "x-request-id " + request_id));
-  CHECK(contains(error.what(), "2026-11-23T19:07:05.000000Z"));
+  CHECK(contains(error.detail(), "x-request-id " + request_id));
+  CHECK(contains(error.detail(), "2026-11-23T19:07:05.000000Z"));
   CHECK(world.polls().size() == 1);
   REQUIRE(world.files().size() == 1);
   const fs::path note = world.spool.directory() / *world.files().begin();
@@ -203,7 +207,10 @@ TEST_CASE("an answer that may have been lost is said to be, with the bound, and 
   CHECK(note.parent_path().filename() == "quarantine");
   CHECK(contains(note.string(), request_id));
   CHECK(contains(error.hint(), note.string()));
-  CHECK(read_file(note, ExitStatus::kSpool) == error.what() + std::string("\n"));
+  CHECK(read_file(note, ExitStatus::kSpool) ==
+        fmt::format("{} ({})\n", error.what(), error.detail()));
+  CHECK(world.report.possibly_lost == 20);
+  CHECK(world.report.polls == 1);
 }
 
 TEST_CASE("a GET that dies on a connection used before is counted once") {
@@ -234,9 +241,10 @@ TEST_CASE("a deadline shortens the time to connect, never the time to answer") {
   const auto [left, connect] =
       GENERATE(std::pair{0ms, 1'000ms}, std::pair{5'000ms, 5'000ms}, std::pair{50'000ms, 10'000ms});
   World world({}, left);
-  REQUIRE(world.oauth.token() == "T1");
-  PollSource source(world.config, "ABC", recorder, world.oauth, world.clock, world.deadline);
-  CHECK_THROWS_AS(source.take(world.spool), Error);
+  REQUIRE(world.oauth.token(world.http) == "T1");
+  PollSource source(world.config, "ABC", recorder, world.oauth, world.pace, world.clock,
+                    world.deadline, world.report);
+  CHECK_THROWS_AS(source.take(world.spool, world.permit), Error);
   CHECK(recorder.connect_timeout == connect);
   CHECK(recorder.answer_timeout == 120s);
 }
@@ -290,7 +298,7 @@ TEST_CASE("an answer that took nothing off the queue has its exit status and lea
   const Error error = world.error();
   CHECK(error.status() == expected);
   CHECK(contains(error.what(), std::string(status_line) + ": OPERAWS-GEN01244: No"));
-  CHECK(contains(error.what(), header(world.polls().at(0), "x-request-id")));
+  CHECK(contains(error.detail(), header(world.polls().at(0), "x-request-id")));
   CHECK_FALSE(error.hint().empty());
   CHECK_FALSE(contains(error.what() + error.hint(), "T1"));
   CHECK(world.polls().size() == 1);
@@ -346,9 +354,12 @@ TEST_CASE("a 429 is waited out, under a new x-request-id, with no file while it 
   Watcher clock;
   clock.world = &world;
   const Deadline deadline(clock, 50s);
-  REQUIRE(
-      PollSource(world.config, "ABC", world.http, world.oauth, clock, deadline).take(world.spool));
-  CHECK(clock.steady() - SteadyPoint() == 8s);
+  Pace pace(0, clock, deadline);
+  PollSource source(world.config, "ABC", world.http, world.oauth, pace, clock, deadline,
+                    world.report);
+  REQUIRE(source.take(world.spool, world.permit));
+  CHECK(world.report.throttled == 2);
+  CHECK(clock.steady() - SteadyPoint() == 9s);
   CHECK(clock.sleeps == 2);
   CHECK(clock.files_while_waiting == 0);
   std::set<std::string> ids;
@@ -356,6 +367,31 @@ TEST_CASE("a 429 is waited out, under a new x-request-id, with no file while it 
     ids.insert(header(poll, "x-request-id"));
   }
   CHECK(ids.size() == 3);
+}
+
+TEST_CASE("OHIP is not asked before the permit is given, and not at all when it is refused") {
+  World world({answer("200 OK", kBody)});
+  world.permit = [&] {
+    CHECK(world.polls().empty());
+    throw Error(ExitStatus::kUnavailable, "Kafka: no");
+  };
+  CHECK(world.error().what() == std::string("Kafka: no"));
+  CHECK(world.polls().empty());
+  CHECK(world.files().empty());
+}
+
+TEST_CASE(
+    "a connection that waited long for the permit is not used: the server may be closing it") {
+  World world({answer("200 OK", kBody)});
+  int permits = 0;
+  world.permit = [&] {
+    if (++permits == 1) {
+      world.clock.sleep(4s);
+    }
+  };
+  CHECK(world.take());
+  CHECK(permits == 2);
+  CHECK(world.polls().size() == 1);
 }
 
 TEST_CASE("a 429 that the run has no time for, or that stays, is unavailability") {
@@ -367,21 +403,22 @@ TEST_CASE("a 429 that the run has no time for, or that stays, is unavailability"
     CHECK(world.files().empty());
   }
   SECTION("it stays") {
-    World world({step, step, step, step, step});
+    World world({step, step, step, step, step, step, step});
     CHECK(world.error().status() == ExitStatus::kUnavailable);
-    CHECK(world.polls().size() == 4);
+    CHECK(world.polls().size() == 6);  // after waits of 1, 2, 4, 8 and 16 s
     CHECK(world.files().empty());
   }
 }
 
 TEST_CASE("a gateway that cannot be reached is tried again, and then unavailable") {
   World world({});
-  REQUIRE(world.oauth.token() == "T1");
+  REQUIRE(world.oauth.token(world.http) == "T1");
   Config unreachable = world.config;
   unreachable.gateway.url = "http://127.0.0.1:1";
-  PollSource source(unreachable, "ABC", world.http, world.oauth, world.clock, world.deadline);
+  PollSource source(unreachable, "ABC", world.http, world.oauth, world.pace, world.clock,
+                    world.deadline, world.report);
   try {
-    source.take(world.spool);
+    source.take(world.spool, world.permit);
     FAIL();
   } catch (const Error& error) {
     CHECK(error.status() == ExitStatus::kUnavailable);
@@ -393,7 +430,7 @@ TEST_CASE("a gateway that cannot be reached is tried again, and then unavailable
 
 TEST_CASE("a spool that fails before the request leaves keeps it from leaving") {
   World world({answer("200 OK", kBody)});
-  REQUIRE(world.oauth.token() == "T1");
+  REQUIRE(world.oauth.token(world.http) == "T1");
   SECTION("when room is made") {
     fs::remove_all(world.spool.directory());
   }
@@ -407,9 +444,10 @@ TEST_CASE("a spool that fails before the request leaves keeps it from leaving") 
       World* world = nullptr;
     } thief;
     thief.world = &world;
-    PollSource source(world.config, "ABC", thief, world.oauth, world.clock, world.deadline);
+    PollSource source(world.config, "ABC", thief, world.oauth, world.pace, world.clock,
+                      world.deadline, world.report);
     try {
-      source.take(world.spool);
+      source.take(world.spool, world.permit);
       FAIL();
     } catch (const Error& error) {
       CHECK(error.status() == ExitStatus::kSpool);

@@ -38,7 +38,7 @@ std::vector<std::string> files_in(const fs::path& directory) {
   return names;
 }
 
-Batch keep(const Spool& spool, const std::string& body, TimePoint received = kNow,
+Batch keep(Spool& spool, const std::string& body, TimePoint received = kNow,
            const std::string& request = kRequest) {
   Spool::Part part = spool.reserve(request, received);
   REQUIRE(part.asked());
@@ -62,7 +62,7 @@ const std::vector<std::string> kEmptySpool = {"lock", "quarantine"};
 
 TEST_CASE("an answer is kept verbatim under the time it was received and its request id") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   const Batch batch = keep(spool, "{\"a\":\"\xc3\xa9\"}\n");
   CHECK(batch.storage_error.empty());
   CHECK(batch.file == kStem + ".json");
@@ -72,7 +72,10 @@ TEST_CASE("an answer is kept verbatim under the time it was received and its req
 
 TEST_CASE("what was kept reads back the same in another run") {
   const TemporaryDirectory root;
-  keep(open(root), "body");
+  {
+    Spool spool = open(root);
+    keep(spool, "body");
+  }
   const Batch batch = open(root).read(kStem + ".json");
   CHECK(batch.body == "body");
   CHECK(batch.request_id == kRequest);
@@ -81,7 +84,7 @@ TEST_CASE("what was kept reads back the same in another run") {
 
 TEST_CASE("pending batches come oldest first") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   keep(spool, "2", kNow + 1s);
   keep(spool, "3", kNow + 61s);
   keep(spool, "1", kNow);
@@ -94,14 +97,14 @@ TEST_CASE("pending batches come oldest first") {
 
 TEST_CASE("a commit leaves the spool empty") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   spool.commit(keep(spool, "body"));
   CHECK(files_in(spool.directory()) == kEmptySpool);
 }
 
 TEST_CASE("directories are for their owner only, and so are files") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   const Batch batch = keep(spool, "guest data");
   for (const char* directory : {"gateway.example", "gateway.example/EXT", "gateway.example/EXT/ABC",
                                 "gateway.example/EXT/ABC/quarantine"}) {
@@ -112,7 +115,7 @@ TEST_CASE("directories are for their owner only, and so are files") {
 
 TEST_CASE("the room for an answer is really there before OHIP is asked, and given back after") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   Spool::Part part = spool.reserve(kRequest, kNow);
   const struct stat reserved = status_of(spool.directory() / (kStem + ".reserved"));
   CHECK(reserved.st_size == 0);
@@ -127,7 +130,7 @@ TEST_CASE("the room for an answer is really there before OHIP is asked, and give
 
 TEST_CASE("a reservation that OHIP was never asked for is removed") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   SECTION("by the run that made it") {
     spool.reserve(kRequest, kNow);
     CHECK(files_in(spool.directory()) == kEmptySpool);
@@ -141,7 +144,7 @@ TEST_CASE("a reservation that OHIP was never asked for is removed") {
 
 TEST_CASE("an answer without events leaves nothing behind") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   {
     Spool::Part part = spool.reserve(kRequest, kNow);
     REQUIRE(part.asked());
@@ -152,7 +155,7 @@ TEST_CASE("an answer without events leaves nothing behind") {
 
 TEST_CASE("from the moment OHIP is asked a killed run leaves a .part that the next one finds") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   {
     Spool::Part part = spool.reserve(kRequest, kNow);
     REQUIRE(part.asked());
@@ -167,7 +170,7 @@ TEST_CASE("from the moment OHIP is asked a killed run leaves a .part that the ne
 
 TEST_CASE("an answer that never came leaves its reason in the quarantine") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   fs::path reason;
   {
     Spool::Part part = spool.reserve(kRequest, kNow);
@@ -181,7 +184,7 @@ TEST_CASE("an answer that never came leaves its reason in the quarantine") {
 
 TEST_CASE("a batch in quarantine is whole, has its reason beside it and is no longer pending") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   const fs::path path = spool.quarantine(keep(spool, "<html>"), "not JSON");
   CHECK(path == spool.directory() / "quarantine" / (kStem + ".json"));
   CHECK(content(path) == "<html>");
@@ -191,7 +194,7 @@ TEST_CASE("a batch in quarantine is whole, has its reason beside it and is no lo
 
 TEST_CASE("a batch that only memory holds is written into the quarantine") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   Batch batch = keep(spool, "on disk");
   batch.body = "in memory";
   batch.storage_error = "write: Input/output error";
@@ -201,7 +204,7 @@ TEST_CASE("a batch that only memory holds is written into the quarantine") {
 
 TEST_CASE("one event in quarantine leaves its batch where it is, however often it is put there") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   const Batch batch = keep(spool, "batch");
   spool.quarantine_event(batch, 2, "{event}", "no id");
   const fs::path path = spool.quarantine_event(batch, 2, "{event}", "no id");
@@ -213,7 +216,7 @@ TEST_CASE("one event in quarantine leaves its batch where it is, however often i
 
 TEST_CASE("a file that a person put back is pending, whatever its name") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   replace_file(spool.directory() / "mended.json", "{}", ExitStatus::kSpool);
   REQUIRE(spool.pending() == std::vector<std::string>{"mended.json"});
   const Batch batch = spool.read("mended.json");
@@ -224,7 +227,7 @@ TEST_CASE("a file that a person put back is pending, whatever its name") {
 
 TEST_CASE("a queue has one owner at a time, another queue another") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   CHECK_FALSE(Spool::open(root.path(), kQueue));
   CHECK(Spool::open(root.path(), {"gateway.example", "EXT", "DEF"}));
   CHECK(Spool::open(root.path(), {"gateway.example", "EXT", std::string(kChainQueue)}));
@@ -239,7 +242,7 @@ TEST_CASE("the lock file of a dead run is no lock") {
 TEST_CASE("no code can leave its directory or take another one's") {
   const TemporaryDirectory root;
   for (const char* code : {"../../etc", "..", ".", "a/b", "@chain", "%2E", "a\r\nb", "\xc3\xa9"}) {
-    const Spool spool = open(root, {"gateway.example", "EXT", code});
+    Spool spool = open(root, {"gateway.example", "EXT", code});
     const bool chain = std::string(code) == "@chain";
     CHECK(spool.directory().parent_path() == root / "gateway.example/EXT");
     CHECK(spool.directory().filename() == (chain ? code : escape_name(code)));
@@ -254,7 +257,7 @@ TEST_CASE("the queues with something to deliver are found by their names") {
   CHECK(Spool::pending_queues(root / "missing").empty());
   const QueueName full = {"gateway.example", "EXT 1", "A.B"};
   const Spool empty = open(root);
-  const Spool spool = open(root, full);
+  Spool spool = open(root, full);
   keep(spool, "body");
   const std::vector<QueueName> queues = Spool::pending_queues(root.path());
   REQUIRE(queues.size() == 1);
@@ -278,7 +281,7 @@ TEST_CASE("a spool that cannot be made is an error that names the path and the r
 
 TEST_CASE("an answer that the disk does not take stays in memory, and the batch says so") {
   const TemporaryDirectory root;
-  const Spool spool = open(root);
+  Spool spool = open(root);
   Spool::Part part = spool.reserve(kRequest, kNow);
   REQUIRE(part.asked());
   std::signal(SIGXFSZ, SIG_IGN);
