@@ -140,14 +140,23 @@ void take_field(Head& head, std::string_view line) {
                name.find_first_of(" \t") == std::string::npos;
 }
 
+// "HTTP/1.1 200 …".
+bool is_status_line(std::string_view line) {
+  return line.starts_with("HTTP/1.1 ") && line.size() > 11 &&
+         line.substr(9, 3).find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 Head read_head(std::string_view answer) {
   Head head;
   bool interim = true;
   while (interim) {
     head = Head();
     const std::string_view status = next_line(answer);
-    head.plain = status.starts_with("HTTP/1.1 ") && status.size() > 11;
-    interim = head.plain && status[9] == '1';
+    head.plain = is_status_line(status);
+    if (!head.plain) {
+      return head;
+    }
+    interim = status[9] == '1';
     std::string_view line;
     while (!(line = next_line(answer)).empty() && line.front() != '\r') {
       take_field(head, line);
