@@ -97,9 +97,13 @@ void rename_file(const fs::path& from, const fs::path& to, ExitStatus on_error) 
   }
 }
 
-void replace_file(const fs::path& path, std::string_view content, ExitStatus on_error) {
+void replace_file(const fs::path& path, std::string_view content, ExitStatus on_error,
+                  mode_t mode) {
   const fs::path temporary = path.string() + ".tmp";
   const UniqueFd fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, on_error);
+  if (fchmod(fd.get(), mode) != 0) {
+    fail_errno(on_error, "fchmod", temporary);
+  }
   write_all(fd.get(), content, temporary, on_error);
   sync_file(fd.get(), temporary, on_error);
   rename_file(temporary, path, on_error);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -50,9 +52,9 @@ void sync_directory(const std::filesystem::path& path, ExitStatus on_error);
 void rename_file(const std::filesystem::path& from, const std::filesystem::path& to,
                  ExitStatus on_error);
 
-// The file holds either its old content or all of the new one, at any moment, with mode 0600;
-// durable on return.
-void replace_file(const std::filesystem::path& path, std::string_view content, ExitStatus on_error);
+// The file holds either its old content or all of the new one, at any moment; durable on return.
+void replace_file(const std::filesystem::path& path, std::string_view content, ExitStatus on_error,
+                  mode_t mode = 0600);
 
 // A lock that ends with the process that holds it (flock); nothing while another holds it.
 std::optional<UniqueFd> try_lock(const std::filesystem::path& path, ExitStatus on_error);

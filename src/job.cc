@@ -123,8 +123,15 @@ class Job {
       QueueReport& queue = run->report();
       glance(run->queue(), queue);
       add_what_time_prevented(*run, nothing_polled);
+      if (is_bearable(run->queue(), queue)) {
+        queue.status = ExitStatus::kOk;
+      }
       for (const Error& problem : queue.problems) {
-        findings.add(run->label(), problem);
+        if (queue.status != ExitStatus::kOk) {
+          findings.add(run->label(), problem);
+        } else {
+          shared_.log.info("{}: not yet an alert: {}", run->label(), problem.what());
+        }
       }
       report.status = more_serious(report.status, queue.status);
       report.queues.push_back(std::move(queue));
@@ -138,6 +145,29 @@ class Job {
     queue.pending = seen.pending;
     queue.oldest_pending = seen.oldest_pending;
     queue.in_quarantine = seen.in_quarantine;
+  }
+
+  // Unavailability that has not lasted for long enough to be told (--alert-after).
+  bool is_bearable(const QueueName& name, const QueueReport& queue) const {
+    if (config_.alert_after == Milliseconds::zero()) {
+      return false;
+    }
+    switch (queue.status) {
+      case ExitStatus::kUnavailable:
+      case ExitStatus::kPending: {
+        const TimePoint now = shared_.clock.now();
+        return now - Spool::unserved_since(config_.spool_dir, name, now) < config_.alert_after;
+      }
+      case ExitStatus::kOk:
+      case ExitStatus::kQuarantine:
+      case ExitStatus::kPossibleLoss:
+        if (queue.polls > 0) {
+          Spool::end_unserved(config_.spool_dir, name);
+        }
+        return false;
+      default:
+        return false;
+    }
   }
 
   // A queue whose turn did not come is the next run's first, and no problem as long as others were

@@ -92,7 +92,13 @@ void KafkaClient::notice_death() {
 void KafkaClient::on_delivery(rd_kafka_t* /*kafka*/, const rd_kafka_message_t* message,
                               void* client) {
   const std::unique_ptr<Slot> slot(static_cast<Slot*>(message->_private));
-  static_cast<KafkaClient*>(client)->report(*slot, message->err, rd_kafka_topic_name(message->rkt));
+  const std::string topic_name = rd_kafka_topic_name(message->rkt);
+  Delivery delivery = fate(message->err, topic_name);
+  delivery.partition = message->partition;
+  if (message->offset >= 0) {
+    delivery.offset = message->offset;
+  }
+  static_cast<KafkaClient*>(client)->report(*slot, delivery, topic_name);
 }
 
 // Made once a run: for a topic that it has no handle of, librdkafka 2.0 waits up to a second.
@@ -198,7 +204,7 @@ void KafkaClient::produce(const Record& record, const Slot& slot, SteadyPoint en
     changed_.wait_for(lock, kSlice);
   }
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    report(slot, code, record.topic);
+    report(slot, fate(code, record.topic), record.topic);
   }
 }
 
@@ -220,9 +226,8 @@ rd_kafka_resp_err_t KafkaClient::enqueue(const Record& record, const Slot& slot)
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-void KafkaClient::report(const Slot& slot, rd_kafka_resp_err_t code,
+void KafkaClient::report(const Slot& slot, const Delivery& delivery,
                          const std::string& topic_name) {
-  const Delivery delivery = fate(code, topic_name);
   health_.delivered(topic_name, delivery);
   const std::lock_guard lock(mutex_);
   slot.sending->fates[slot.index] = delivery;

@@ -66,7 +66,7 @@ class KafkaClient {
 
   void produce(const Record& record, const Slot& slot, SteadyPoint end);
   rd_kafka_resp_err_t enqueue(const Record& record, const Slot& slot);
-  void report(const Slot& slot, rd_kafka_resp_err_t code, const std::string& topic_name);
+  void report(const Slot& slot, const Delivery& delivery, const std::string& topic_name);
 
   const Log& log_;
   KafkaHealth health_;

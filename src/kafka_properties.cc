@@ -19,7 +19,8 @@ const std::map<std::string, std::string> kDefaults = {
     {"allow.auto.create.topics", "false"},  // a misspelt topic is an error, not a new topic
     {"client.id", "ohip-poll"},
     {"enable.idempotence", "true"},  // no duplicates and no change of order by librdkafka's retries
-    {"linger.ms", "5"},              // records handed over together go in one request
+    // Records handed over together go in one request; librdkafka waits in whole milliseconds.
+    {"linger.ms", "0.5"},
     // A broker takes any first sequence number of a producer new to it, and librdkafka takes the
     // success of a later request for that of an earlier one: with two in flight, a batch refused
     // while a partition changes its leader would be reported as delivered.

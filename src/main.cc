@@ -13,9 +13,11 @@
 #include "error.h"
 #include "job.h"
 #include "log.h"
+#include "metrics.h"
 #include "report.h"
 #include "request_id.h"
 #include "stop.h"
+#include "watchdog.h"
 
 namespace {
 
@@ -43,6 +45,20 @@ LogLevel level_for(const Config& config) {
   return watched ? LogLevel::kInfo : config.log_level;
 }
 
+void publish(const RunReport& report, const Config& config, const Clock& clock, const Log& log) {
+  if (config.report_json) {
+    fmt::print("{}\n", to_json(report));
+  }
+  if (config.metrics_file.empty()) {
+    return;
+  }
+  try {
+    write_metrics(config.metrics_file, report, clock.now());
+  } catch (const Error& error) {
+    log.warning("the metrics are not written: {}", error.what());
+  }
+}
+
 ExitStatus run(int argc, char** argv) {
   const Options options = parse_command_line(argc, argv);
   if (!options.text.empty()) {
@@ -56,10 +72,11 @@ ExitStatus run(int argc, char** argv) {
   if (config.mode == Mode::kCheck) {
     return check(config, clock, log);
   }
+  Watchdog watchdog(config, log);
+  watchdog.run_began();
   const RunReport report = run_job(config, clock, stop, log);
-  if (config.report_json) {
-    fmt::print("{}\n", to_json(report));
-  }
+  publish(report, config, clock, log);
+  watchdog.run_ended(report.status);
   return report.status;
 }
 

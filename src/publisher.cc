@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 
 #include "kafka_client.h"
 
 namespace ohip {
 namespace {
+
+using State = Delivery::State;
 
 constexpr std::size_t kRequest = 900'000;  // bytes; below batch.size and OCI Streaming's 1 MB
 
@@ -39,7 +42,7 @@ std::vector<Delivery> send_in_order(KafkaClient& client, std::span<const Record>
     const std::vector<Delivery> sent = client.send(one_request(records.subspan(fates.size())), end);
     fates.insert(fates.end(), sent.begin(), sent.end());
     const auto stuck = std::find_if(sent.begin(), sent.end(), [](const Delivery& delivery) {
-      return delivery.state == Delivery::State::kUndelivered;
+      return delivery.state == State::kUndelivered;
     });
     if (stuck != sent.end()) {
       fates.resize(records.size(), *stuck);
@@ -47,6 +50,32 @@ std::vector<Delivery> send_in_order(KafkaClient& client, std::span<const Record>
   }
   return fates;
 }
+
+// Where the records of each key end so far. When librdkafka sends a request again, its records come
+// behind those of a request that followed it.
+class Ends {
+ public:
+  bool follows(const Record& record, const Delivery& delivery) const {
+    const auto end = ends_.find(place(record, delivery));
+    return delivery.state != State::kAcknowledged || end == ends_.end() ||
+           (delivery.offset && end->second && *delivery.offset > *end->second);
+  }
+
+  void add(const Record& record, const Delivery& delivery) {
+    if (delivery.state == State::kAcknowledged) {
+      ends_[place(record, delivery)] = delivery.offset;
+    }
+  }
+
+ private:
+  using Place = std::tuple<std::string_view, std::string_view, std::int32_t>;
+
+  static Place place(const Record& record, const Delivery& delivery) {
+    return {record.topic, record.key, delivery.partition};
+  }
+
+  std::map<Place, std::optional<std::int64_t>> ends_;  // offsets, where known
+};
 
 }  // namespace
 
@@ -60,21 +89,18 @@ void KafkaPublisher::check(const std::set<std::string>& topics) {
   client_->check(topics);
 }
 
-// A broker refuses a request, not a record: whatever came in company is tried again alone. Then
-// the later ones of its key, stored already, are older than it; they follow once more.
+// A broker refuses a request, not a record: whatever came in company is tried again alone. And a
+// record that does not provably lie behind the earlier ones of its key is published once more.
 std::vector<Delivery> KafkaPublisher::publish(std::span<const Record> records,
                                               Milliseconds patience) {
   const SteadyPoint end = std::chrono::steady_clock::now() + patience;
   std::vector<Delivery> fates = send_in_order(*client_, records, end);
-  std::set<std::string_view> overtaken;
+  Ends ends;
   for (std::size_t i = 0; records.size() > 1 && i < records.size(); ++i) {
-    const bool refused = fates[i].state == Delivery::State::kRefused;
-    if (refused || overtaken.contains(records[i].key)) {
+    if (fates[i].state == State::kRefused || !ends.follows(records[i], fates[i])) {
       fates[i] = client_->send(records.subspan(i, 1), end).front();
     }
-    if (refused && fates[i].state == Delivery::State::kAcknowledged) {
-      overtaken.insert(records[i].key);
-    }
+    ends.add(records[i], fates[i]);
   }
   return fates;
 }

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -28,6 +30,9 @@ struct Delivery {
   // person must act first.
   ExitStatus status = ExitStatus::kPending;
   std::string reason;  // "Kafka: …", without guest data; empty when acknowledged
+  // Where an acknowledged record lies, as far as the broker said.
+  std::int32_t partition = -1;
+  std::optional<std::int64_t> offset = std::nullopt;
 };
 
 class Publisher {

@@ -149,6 +149,10 @@ QueueReport RunReport::total() const {
     total.add(counts);
     total.pending += queue.pending;
     total.in_quarantine += queue.in_quarantine;
+    if (queue.oldest_pending) {
+      total.oldest_pending =
+          std::min(total.oldest_pending.value_or(*queue.oldest_pending), *queue.oldest_pending);
+    }
   }
   total.status = status;
   return total;

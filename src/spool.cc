@@ -23,6 +23,7 @@ constexpr std::string_view kReserved = ".reserved";
 constexpr std::string_view kPart = ".part";
 constexpr std::string_view kWhole = ".json";
 constexpr const char* kLock = "lock";
+constexpr const char* kUnserved = "unserved";
 constexpr const char* kQuarantine = "quarantine";
 
 // Oracle: up to 20 events "with a payload size up to 10 MB".
@@ -194,6 +195,20 @@ Spool::Glance Spool::glance(const fs::path& root, const QueueName& queue) {
   }
   glance.last_polled = modified(directory / kLock);
   return glance;
+}
+
+TimePoint Spool::unserved_since(const fs::path& root, const QueueName& queue, TimePoint now) {
+  const fs::path file = directory_of(root, queue) / kUnserved;
+  try {
+    open_file(file, O_WRONLY | O_CREAT, kOnError);
+    return std::min(now, modified(file));
+  } catch (const Error&) {
+    return now;
+  }
+}
+
+void Spool::end_unserved(const fs::path& root, const QueueName& queue) {
+  unlink((directory_of(root, queue) / kUnserved).c_str());
 }
 
 Spool::Part Spool::reserve(const std::string& request_id, TimePoint now) {

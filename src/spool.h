@@ -28,6 +28,7 @@ inline constexpr std::string_view kChainQueue = "@chain";
 //     20261123T190705.123456Z-<x-request-id>.json      an answer, verbatim, as received then
 //     20261123T190705.123456Z-<x-request-id>.part      OHIP has been asked, its answer is arriving
 //     20261123T190705.123456Z-<x-request-id>.reserved  room made, OHIP not yet asked
+//     unserved                                         since its time OHIP or Kafka is unavailable
 //     quarantine/                                      what could not be delivered, with a .reason
 //
 // A file is never changed once it has its .json name. One that a killed run left as .part is as
@@ -51,6 +52,12 @@ class Spool {
     TimePoint last_polled;          // the epoch where it never was
   };
   static Glance glance(const std::filesystem::path& root, const QueueName& queue);
+
+  // Since when the queue could not be served, over all runs: a file in its directory remembers.
+  // Begun now, if it had not begun; now, too, where nothing can be written.
+  static TimePoint unserved_since(const std::filesystem::path& root, const QueueName& queue,
+                                  TimePoint now);
+  static void end_unserved(const std::filesystem::path& root, const QueueName& queue);
 
   // An answer while it arrives.
   class Part {

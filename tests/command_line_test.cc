@@ -46,8 +46,8 @@ TEST_CASE("every option reaches the setting of its environment name") {
       CHECK(options.settings.begin()->second.status == ExitStatus::kUsage);
     }
   }
-  CHECK(setting(parse({"-b", "one:9092,two:9092"}), "KAFKA_BOOTSTRAP_SERVERS") ==
-        "one:9092,two:9092");
+  CHECK(setting(parse({"-b", "one:1234,two:1234"}), "KAFKA_BOOTSTRAP_SERVERS") ==
+        "one:1234,two:1234");
 }
 
 TEST_CASE("hotels add up, of other options the last one counts") {

@@ -34,7 +34,7 @@ TEST_CASE("with the required settings alone all others have their defaults") {
   CHECK(config.credentials.scope == "urn:opc:hgbu:ws:__myscopes__");
   CHECK_FALSE(config.credentials.password_grant());
   CHECK(config.topic == "ohip.business-events");
-  CHECK(config.kafka.at("bootstrap.servers") == "broker:9092");
+  CHECK(config.kafka.at("bootstrap.servers") == "broker:1234");
   CHECK(config.kafka.at("message.timeout.ms") == "50000");
   CHECK(config.mode == untouched.mode);
   CHECK(config.scope == untouched.scope);
@@ -141,8 +141,8 @@ TEST_CASE("an empty variable is not set, an empty option is an error") {
 }
 
 TEST_CASE("what others put into the environment is ignored") {
-  Environment environment = environment_with("KAFKA_PORT", "tcp://10.0.0.1:9092");
-  environment.variables["KAFKA_PORT_9092_TCP"] = "tcp://10.0.0.1:9092";
+  Environment environment = environment_with("KAFKA_PORT", "tcp://10.0.0.1:1234");
+  environment.variables["KAFKA_PORT_1234_TCP"] = "tcp://10.0.0.1:1234";
   environment.variables["KAFKA_SERVICE_HOST_FILE"] = "/nonexistent";
   environment.variables["OHIP_POLL_SERVICE_HOST"] = "10.0.0.2";
   environment.variables["LANG"] = "C";

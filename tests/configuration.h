@@ -52,7 +52,7 @@ inline Environment complete_environment() {
       {"OHIP_CLIENT_SECRET", "the client secret"},
       {"OHIP_APP_KEY", "01234567-89ab-4cde-8f01-23456789abcd"},
       {"OHIP_ENTERPRISE_ID", "CHAIN"},
-      {"KAFKA_BOOTSTRAP_SERVERS", "broker:9092"},
+      {"KAFKA_BOOTSTRAP_SERVERS", "broker:1234"},
   };
   return environment;
 }

@@ -14,47 +14,47 @@ TEST_CASE("what librdkafka reports becomes a status, and whether to try again") 
   // Texts of librdkafka 2.0.2.
   const auto given = GENERATE(values<Case>({
       {RD_KAFKA_RESP_ERR__TRANSPORT,
-       "10.0.0.1:9092/bootstrap: Connect to ipv4#10.0.0.1:9092 failed: Connection refused (after "
+       "10.0.0.1:1234/bootstrap: Connect to ipv4#10.0.0.1:1234 failed: Connection refused (after "
        "0ms in state CONNECT)",
        ExitStatus::kUnavailable, false},
       {RD_KAFKA_RESP_ERR__RESOLVE,
-       "kafka:9092/bootstrap: Failed to resolve 'kafka:9092': Name or service not known",
+       "kafka:1234/bootstrap: Failed to resolve 'kafka:1234': Name or service not known",
        ExitStatus::kUnavailable, false},
       {RD_KAFKA_RESP_ERR__TRANSPORT,
-       "sasl_ssl://kafka:9092/1: Disconnected (after 600000ms in state UP)",
+       "sasl_ssl://kafka:1234/1: Disconnected (after 600000ms in state UP)",
        ExitStatus::kUnavailable, false},
       {RD_KAFKA_RESP_ERR__TRANSPORT,
-       "sasl_ssl://kafka:9092/1: Disconnected (after 3ms in state AUTH_REQ)",
+       "sasl_ssl://kafka:1234/1: Disconnected (after 3ms in state AUTH_REQ)",
        ExitStatus::kUnavailable, false},
       {RD_KAFKA_RESP_ERR__AUTHENTICATION,
-       "sasl_ssl://kafka:9092/bootstrap: SASL PLAIN mechanism handshake failed: Local: Broker "
+       "sasl_ssl://kafka:1234/bootstrap: SASL PLAIN mechanism handshake failed: Local: Broker "
        "transport failure: broker's supported mechanisms: (n/a)",
        ExitStatus::kUnavailable, false},
       {RD_KAFKA_RESP_ERR__AUTHENTICATION,
-       "sasl_ssl://kafka:9092/bootstrap: SASL PLAIN mechanism handshake failed: Broker: "
+       "sasl_ssl://kafka:1234/bootstrap: SASL PLAIN mechanism handshake failed: Broker: "
        "Unsupported SASL mechanism: broker's supported mechanisms: SCRAM-SHA-512",
        ExitStatus::kConfig, true},
       {RD_KAFKA_RESP_ERR__AUTHENTICATION,
-       "sasl_ssl://kafka:9092/bootstrap: SASL authentication error: Authentication failed",
+       "sasl_ssl://kafka:1234/bootstrap: SASL authentication error: Authentication failed",
        ExitStatus::kRefused, true},
       {RD_KAFKA_RESP_ERR__SSL,
-       "ssl://kafka:9093/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate "
+       "ssl://kafka:1234/bootstrap: SSL handshake failed: error:0A000086:SSL routines::certificate "
        "verify failed: broker certificate could not be verified",
        ExitStatus::kConfig, true},
       {RD_KAFKA_RESP_ERR__SSL,
-       "ssl://kafka:9093/bootstrap: SSL handshake failed: error:0A00010B:SSL routines::wrong "
+       "ssl://kafka:1234/bootstrap: SSL handshake failed: error:0A00010B:SSL routines::wrong "
        "version number",
        ExitStatus::kConfig, true},
       {RD_KAFKA_RESP_ERR__TRANSPORT,
-       "ssl://kafka:9093/bootstrap: Receive failed: error:0A00045C:SSL routines::tlsv13 alert "
+       "ssl://kafka:1234/bootstrap: Receive failed: error:0A00045C:SSL routines::tlsv13 alert "
        "certificate required",
        ExitStatus::kConfig, true},
       {RD_KAFKA_RESP_ERR__SSL,
-       "ssl://kafka:9093/1: Receive failed: error:0A000126:SSL routines::unexpected eof while "
+       "ssl://kafka:1234/1: Receive failed: error:0A000126:SSL routines::unexpected eof while "
        "reading",
        ExitStatus::kUnavailable, false},
       {RD_KAFKA_RESP_ERR__TRANSPORT,
-       "kafka:9093/bootstrap: Disconnected while requesting ApiVersion: might be caused by "
+       "kafka:1234/bootstrap: Disconnected while requesting ApiVersion: might be caused by "
        "incorrect security.protocol configuration (connecting to a SSL listener?)",
        ExitStatus::kConfig, false},
       {RD_KAFKA_RESP_ERR__BAD_MSG, "kafka:80/bootstrap: Receive failed: Invalid response size",
@@ -70,10 +70,10 @@ TEST_CASE("a message names the broker and the reason, and not librdkafka's inner
   const auto message = [](const char* text) {
     return std::string(connection_trouble(RD_KAFKA_RESP_ERR__TRANSPORT, text).error.what());
   };
-  CHECK(message("sasl_ssl://10.0.0.1:9092/bootstrap: Connect to ipv4#10.0.0.1:9092 failed: "
+  CHECK(message("sasl_ssl://10.0.0.1:1234/bootstrap: Connect to ipv4#10.0.0.1:1234 failed: "
                 "Connection refused (after 0ms in state CONNECT)") ==
-        "Kafka: cannot reach 10.0.0.1:9092: Connection refused");
-  CHECK(message("kafka:9092/1: Disconnected") == "Kafka: cannot reach kafka:9092: Disconnected");
+        "Kafka: cannot reach 10.0.0.1:1234: Connection refused");
+  CHECK(message("kafka:1234/1: Disconnected") == "Kafka: cannot reach kafka:1234: Disconnected");
   CHECK(message("2/2 brokers are down") == "Kafka: 2/2 brokers are down");
 }
 

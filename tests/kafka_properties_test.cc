@@ -54,7 +54,7 @@ TEST_CASE("by default what is acknowledged is stored once, in order, where Java 
   CHECK(properties.at("acks") == "all");
   CHECK(properties.at("enable.idempotence") == "true");
   CHECK(properties.at("partitioner") == "murmur2_random");
-  CHECK(properties.at("linger.ms") == "5");
+  CHECK(properties.at("linger.ms") == "0.5");
   CHECK(properties.at("max.in.flight") == "1");
   CHECK(properties.at("socket.nagle.disable") == "true");
   CHECK(properties.at("allow.auto.create.topics") == "false");

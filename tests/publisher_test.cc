@@ -76,6 +76,16 @@ std::vector<State> states(const std::vector<Delivery>& all) {
   return each(all, [](const Delivery& one) { return one.state; });
 }
 
+// Each value once, where it was stored last.
+std::vector<std::string> last_places(const std::vector<Stored>& stored) {
+  std::vector<std::string> last;
+  for (const Stored& record : stored) {
+    std::erase(last, record.value);
+    last.push_back(record.value);
+  }
+  return last;
+}
+
 template <typename Action>
 Error thrown_by(Action action) {
   try {
@@ -403,6 +413,50 @@ TEST_CASE("after a second try the newest record of a key is still the last one s
                                     record("c", "c1")};
   CHECK(states(publisher.publish(sent, kPatience)) == std::vector<State>(4, State::kAcknowledged));
   CHECK(values(kafka.read("t", 1)) == std::vector<std::string>{"a2", "c1", "a1", "b1", "a2"});
+}
+
+TEST_CASE("a request that fails and is sent again leaves the newest record of a key the last one") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  rd_kafka_mock_broker_set_rtt(kafka.get(), 1, 50);
+  Properties split = kNotIdempotent;
+  split["batch.num.messages"] = GENERATE("1", "2");
+  KafkaPublisher publisher(properties(kafka.bootstrap(), split), kQuiet);
+  publisher.check({"t"});
+  kafka.answer(MockKafka::kProduce, {RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT});
+  CHECK(states(publisher.publish(records(6), kPatience)) ==
+        std::vector<State>(6, State::kAcknowledged));
+  const std::vector<Stored> stored = kafka.read("t", 1);
+  REQUIRE(stored.size() > 6);  // the requests did overtake each other
+  CHECK(last_places(stored) == values(records(6)));
+}
+
+TEST_CASE("records of other keys are not published again when one key's overtook each other") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  rd_kafka_mock_broker_set_rtt(kafka.get(), 1, 50);
+  Properties split = kNotIdempotent;
+  split["batch.num.messages"] = "2";
+  KafkaPublisher publisher(properties(kafka.bootstrap(), split), kQuiet);
+  publisher.check({"t"});
+  kafka.answer(MockKafka::kProduce, {RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT});
+  publisher.publish(
+      std::vector{record("a", "a1"), record("b", "b1"), record("a", "a2"), record("c", "c1")},
+      kPatience);
+  CHECK(values(kafka.read("t", 1)) == std::vector<std::string>{"a2", "c1", "a1", "b1", "a2"});
+}
+
+// A broker that knows a request already says so without an offset.
+TEST_CASE("a record stored nobody knows where is followed by the later ones of its key") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  KafkaPublisher publisher(properties(kafka.bootstrap()), kQuiet);
+  publisher.check({"t"});
+  publisher.publish(records(1), kPatience);  // a sequence begins
+  kafka.answer(MockKafka::kProduce, {RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER});
+  CHECK(states(publisher.publish(std::vector{record("a", "a1"), record("a", "a2")}, kPatience)) ==
+        std::vector<State>(2, State::kAcknowledged));
+  CHECK(values(kafka.read("t", 1)) == std::vector<std::string>{"v0", "a2"});
 }
 
 TEST_CASE("records for a topic already known to fail are undelivered, and the process lives") {

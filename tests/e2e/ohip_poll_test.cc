@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "catch.h"
-#include "e2e/process.h"
+#include "e2e/world.h"
 #include "mock_kafka.h"
 #include "simulator/simulator.h"
 #include "temporary_directory.h"
@@ -30,10 +30,6 @@ using ohip::sim::Simulator;
 
 namespace {
 
-constexpr const char* kTopic = "ohip.business-events";
-constexpr int kPartitions = 4;
-const std::string kProgram = OHIP_POLL_PROGRAM;
-
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -45,65 +41,6 @@ void wait_until(const std::function<bool()>& condition) {
     std::this_thread::sleep_for(5ms);
   }
 }
-
-// An OHIP, a Kafka, and an environment that names them.
-struct World {
-  explicit World(const ohip::sim::Options& options = {}) : ohip(options) {
-    kafka.create(kTopic, kPartitions);
-    environment = {{"OHIP_GATEWAY_URL", ohip.url()},
-                   {"OHIP_CLIENT_ID", options.client_id},
-                   {"OHIP_CLIENT_SECRET", options.client_secret},
-                   {"OHIP_APP_KEY", options.app_key},
-                   {"OHIP_ENTERPRISE_ID", options.enterprise_id},
-                   {"OHIP_EXTERNAL_SYSTEM", options.external_system},
-                   {"OHIP_SPOOL_DIR", spool.path().string()},
-                   {"KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap()}};
-  }
-
-  Result poll(std::vector<std::string> arguments = {"--once", "--hotel", "ABC"}) const {
-    arguments.insert(arguments.begin(), kProgram);
-    return run(arguments, environment);
-  }
-
-  std::vector<Stored> records() const { return kafka.read(kTopic, kPartitions); }
-
-  std::vector<std::string> values() const {
-    std::vector<std::string> values;
-    for (const Stored& record : records()) {
-      values.push_back(record.value);
-    }
-    std::sort(values.begin(), values.end());
-    return values;
-  }
-
-  std::vector<std::string> handed_out(const std::string& queue = "ABC") const {
-    std::vector<std::string> events = ohip.handed_out(queue);
-    std::sort(events.begin(), events.end());
-    return events;
-  }
-
-  // Batches that wait, and what is in quarantine.
-  std::vector<fs::path> spooled(const std::string& extension = ".json") const {
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::recursive_directory_iterator(spool.path())) {
-      const bool cache = entry.path().filename().string().front() == '.';
-      if (!cache && entry.path().extension() == extension) {
-        files.push_back(entry.path());
-      }
-    }
-    return files;
-  }
-
-  bool spool_is_empty() const {
-    return spooled(".json").empty() && spooled(".part").empty() && spooled(".reserved").empty() &&
-           spooled(".reason").empty();
-  }
-
-  Simulator ohip;
-  MockKafka kafka;
-  TemporaryDirectory spool;
-  Environment environment;
-};
 
 std::string header(const Stored& record, const std::string& name) {
   for (const auto& [key, value] : record.headers) {

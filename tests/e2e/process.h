@@ -12,7 +12,8 @@ namespace ohip::test {
 using Environment = std::map<std::string, std::string>;
 
 // A program that runs beside the test, with nothing in its environment but what is given; killed
-// with the object.
+// with the object. Where it is the program under test, wait() throws when it has printed a secret
+// of its environment, an access token or a guest's data.
 class Process {
  public:
   // arguments[0] is the program's path. What it prints goes to the two files.
@@ -29,6 +30,8 @@ class Process {
 
  private:
   pid_t pid_;
+  std::vector<std::filesystem::path> printed_;  // by the program under test
+  std::vector<std::string> forbidden_;
 };
 
 struct Result {
