@@ -61,7 +61,14 @@ bool QueueRun::poll(HttpClient& http) {
       config.scope == QueueScope::kChain ? config.hotels.front() : queue_.hotel;
   PollSource source(config, hotel, http, shared_.oauth, shared_.pace, shared_.clock,
                     shared_.deadline, look_);
-  return forwarder_->poll(source);
+  const std::size_t taken = look_.taken;
+  const std::size_t asked = look_.request_ids.size();
+  const bool more = forwarder_->poll(source);
+  if (look_.request_ids.size() > asked) {
+    shared_.log.info("{}: x-request-id {}: {}", label(), look_.request_ids.back(),
+                     plural(look_.taken - taken, "event", "events"));
+  }
+  return more;
 }
 
 void QueueRun::finish() {

@@ -369,6 +369,31 @@ TEST_CASE("a 429 is waited out, under a new x-request-id, with no file while it 
   CHECK(ids.size() == 3);
 }
 
+TEST_CASE("OHIP is not asked before the permit is given, and not at all when it is refused") {
+  World world({answer("200 OK", kBody)});
+  world.permit = [&] {
+    CHECK(world.polls().empty());
+    throw Error(ExitStatus::kUnavailable, "Kafka: no");
+  };
+  CHECK(world.error().what() == std::string("Kafka: no"));
+  CHECK(world.polls().empty());
+  CHECK(world.files().empty());
+}
+
+TEST_CASE(
+    "a connection that waited long for the permit is not used: the server may be closing it") {
+  World world({answer("200 OK", kBody)});
+  int permits = 0;
+  world.permit = [&] {
+    if (++permits == 1) {
+      world.clock.sleep(4s);
+    }
+  };
+  CHECK(world.take());
+  CHECK(permits == 2);
+  CHECK(world.polls().size() == 1);
+}
+
 TEST_CASE("a 429 that the run has no time for, or that stays, is unavailability") {
   const Step step = answer("429 Too Many Requests");
   SECTION("no time") {
