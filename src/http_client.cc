@@ -45,10 +45,13 @@ T get(CURL* easy, CURLINFO info) {
   return value;
 }
 
-bool has_header(CURL* easy, const char* name) {
+std::optional<std::string_view> header(CURL* easy, const char* name) {
   constexpr int kLastRequest = -1;
   curl_header* found = nullptr;
-  return curl_easy_header(easy, name, 0, CURLH_HEADER, kLastRequest, &found) == CURLHE_OK;
+  if (curl_easy_header(easy, name, 0, CURLH_HEADER, kLastRequest, &found) != CURLHE_OK) {
+    return std::nullopt;
+  }
+  return found->value;
 }
 
 // Of a request that was never sent.
@@ -184,10 +187,14 @@ class Exchange {
   }
 
   // Nothing came, and nothing says that there was nothing to come. libcurl takes a connection's end
-  // for the answer's then, over TLS even without the farewell that tells it from a broken one.
+  // for the answer's then, over TLS even without the farewell that tells it from a broken one. Nor
+  // does it mind compression that ends too early, perhaps before its first byte; behind that byte
+  // the JSON shows it.
   bool may_lack_body() const {
+    const bool bytes_came = get<curl_off_t>(easy_, CURLINFO_SIZE_DOWNLOAD_T) > 0;
     return response_.success() && response_.status != 204 && response_.body.empty() &&
-           !has_header(easy_, "Content-Length") && !has_header(easy_, "Transfer-Encoding");
+           (bytes_came ||
+            (header(easy_, "Content-Length") != "0" && !header(easy_, "Transfer-Encoding")));
   }
 
   // libcurl is content with an answer that ends in its headers.
