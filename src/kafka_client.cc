@@ -1,5 +1,6 @@
 #include "kafka_client.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -157,38 +158,47 @@ void KafkaClient::check(const std::set<std::string>& topics) {
   }
 }
 
-// librdkafka asks for a producer id when it hears the first answer. The second question may
-// overtake that one, the next cannot: on its answer the id is there, or was refused to a user who
-// may write nowhere.
 void KafkaClient::ask_all(const std::set<std::string>& topics) {
   const bool answered = wait_for_answer();
+  const std::unique_ptr<KafkaClient> probe = new_probe(topics);
+  if (topics.empty()) {
+    metadata(nullptr);
+  }
   for (const std::string& name : topics) {
     ask(name);
   }
-  if (topics.empty() || (!has_producer_id_ && !answered)) {
+  if (probe) {
+    prove(*probe, topics);
+  } else if (!has_producer_id_) {
+    wait_for_producer_id(answered);
+  }
+  has_producer_id_ = true;
+}
+
+// librdkafka asks for it when it hears the first answer. The second question may overtake that one,
+// the next cannot: on its answer the id is there, or was refused to a user who may write nowhere.
+void KafkaClient::wait_for_producer_id(bool answered) {
+  if (!answered) {
     metadata(nullptr);
   }
-  if (!has_producer_id_) {
-    metadata(nullptr);
-    has_producer_id_ = true;
-  }
-  prove(topics);
+  metadata(nullptr);
 }
 
 // Metadata does not show who may write. A broker looks at that first, then refuses acks=2, which
 // Kafka has not had since 0.9, and stores nothing. In a client of its own, for this one must have
-// acks=all; after this one has been let in, lest a wrong password be offered twice.
-void KafkaClient::prove(const std::set<std::string>& topics) {
+// acks=all; made when this one has been let in, lest a wrong password be offered twice.
+std::unique_ptr<KafkaClient> KafkaClient::new_probe(const std::set<std::string>& topics) const {
+  const bool proven = std::includes(proven_.begin(), proven_.end(), topics.begin(), topics.end());
+  return proven || probe_properties_.empty()
+             ? nullptr
+             : std::make_unique<KafkaClient>(probe_properties_, log_, Milliseconds::zero());
+}
+
+void KafkaClient::prove(KafkaClient& probe, const std::set<std::string>& topics) {
   std::vector<Record> records;
   for (const std::string& name : topics) {
-    if (!probe_properties_.empty() && !proven_.contains(name)) {
-      records.push_back({name, {}, "ohip-poll asks whether it may write", {}, {}, {}});
-    }
+    records.push_back({name, {}, "ohip-poll asks whether it may write", {}, {}, {}});
   }
-  if (records.empty()) {
-    return;
-  }
-  KafkaClient probe(probe_properties_, log_, Milliseconds::zero());
   const std::vector<Delivery> fates = probe.send(records, now() + kProof);
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (const std::optional<Error> trouble = proof_trouble(fates[i], records[i].topic)) {
@@ -197,6 +207,7 @@ void KafkaClient::prove(const std::set<std::string>& topics) {
     }
     proven_.insert(records[i].topic);
   }
+  health_.throw_if_hopeless(now());  // the producer id was refused meanwhile
 }
 
 // For the answer to the question that librdkafka asks by itself; false: none that can be waited

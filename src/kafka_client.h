@@ -67,7 +67,9 @@ class KafkaClient {
   void ask_all(const std::set<std::string>& topics);
   bool wait_for_answer();
   void ask(const std::string& topic_name);
-  void prove(const std::set<std::string>& topics);
+  void wait_for_producer_id(bool answered);
+  std::unique_ptr<KafkaClient> new_probe(const std::set<std::string>& topics) const;
+  void prove(KafkaClient& probe, const std::set<std::string>& topics);
   KafkaMetadata metadata(rd_kafka_topic_t* topic);
 
   void produce(const Record& record, const Slot& slot, SteadyPoint end);
