@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "error.h"
 #include "handle.h"
@@ -296,6 +298,20 @@ void set_trust(CURL* easy, const std::string& ca_file) {
   }
 }
 
+// Whether OpenSSL finds roots in libcurl's own directory of them, by the hashes of their names.
+bool has_hashed_roots() {
+  const char* const directory = curl_version_info(CURLVERSION_NOW)->capath;
+  if (directory == nullptr) {
+    return false;
+  }
+  std::error_code failed;
+  const std::filesystem::directory_iterator entries(directory, failed);
+  return std::any_of(begin(entries), end(entries), [](const std::filesystem::path& path) {
+    const std::string name = path.filename();
+    return path.extension() == ".0" && name.find_first_not_of("0123456789abcdef") == 8;
+  });
+}
+
 void set_request(CURL* easy, const HttpRequest& request, const HeaderList& headers) {
   set(easy, CURLOPT_URL, request.url.c_str());
   set(easy, CURLOPT_HTTPHEADER, headers.get());
@@ -313,7 +329,14 @@ void set_request(CURL* easy, const HttpRequest& request, const HeaderList& heade
 }  // namespace
 
 struct CurlHttpClient::Impl {
+  HttpResponse send(const HttpRequest& request) const {
+    const HeaderList headers = header_list(request);
+    set_request(easy.get(), request, headers);
+    return Exchange(easy.get(), request).run();
+  }
+
   Easy easy;
+  bool without_bundle = false;
 };
 
 CurlHttpClient::CurlHttpClient(const std::string& ca_file, const std::string& proxy,
@@ -327,6 +350,11 @@ CurlHttpClient::CurlHttpClient(const std::string& ca_file, const std::string& pr
   CURL* easy = impl_->easy.get();
   set_common(easy);
   set_trust(easy, ca_file);
+  // Parsing all roots takes longer than the handshake; of a directory only the one needed is read.
+  impl_->without_bundle = ca_file.empty() && has_hashed_roots();
+  if (impl_->without_bundle) {
+    set(easy, CURLOPT_CAINFO, nullptr);
+  }
   set(easy, CURLOPT_PROXY, proxy.c_str());
   set(easy, CURLOPT_NOPROXY, no_proxy.c_str());
 }
@@ -339,10 +367,13 @@ HttpResponse CurlHttpClient::send(const HttpRequest& request) {
     response.error = fmt::format("the value for header {} holds a control character", *name);
     return response;
   }
-  CURL* easy = impl_->easy.get();
-  const HeaderList headers = header_list(request);
-  set_request(easy, request, headers);
-  return Exchange(easy, request).run();
+  HttpResponse response = impl_->send(request);
+  if (response.transfer == Transfer::kUntrusted && impl_->without_bundle) {
+    impl_->without_bundle = false;
+    set(impl_->easy.get(), CURLOPT_CAINFO, curl_version_info(CURLVERSION_NOW)->cainfo);
+    response = impl_->send(request);  // the first was not sent
+  }
+  return response;
 }
 
 std::string percent_encode(std::string_view text) {

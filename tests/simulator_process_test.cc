@@ -178,6 +178,16 @@ TEST_CASE("ohip-sim takes faults from its command line") {
   CHECK(client.send("POST", url + "/oauth/v1/tokens", {}, "x").status == 418);
 }
 
+TEST_CASE("ohip-sim has a gateway's limits when told so") {
+  const std::string limit = GENERATE("--limit-per-minute", "--limit-per-second");
+  Process process({OHIP_SIM, limit, "1"});
+  const std::string url = after_last_space(process.read_line());
+  const std::string queue = url + "/int/v1/externalSystem/OHIPDEMO/businessEvents";
+  CurlClient client;
+  CHECK(client.send("GET", queue, {}).status == 406);
+  CHECK(client.send("GET", queue, {}).status == 429);
+}
+
 TEST_CASE("the simulators refuse options they do not know") {
   const std::string program = GENERATE(OHIP_SIM, KAFKA_SIM);
   Process process({program, GENERATE(as<std::string>(), "--no-such-option", "20")});

@@ -149,6 +149,48 @@ TEST_CASE("an event or a whole answer can be queued byte for byte") {
   CHECK(f.sim.handed_out("ABC")[1] == "<html>");
 }
 
+TEST_CASE("a poll above the minute's limit is answered 429, says when to come, and takes nothing") {
+  Options options;
+  options.polls_per_minute = 2;
+  Fixture f(options);
+  f.sim.enqueue("ABC", 5);
+  CHECK(f.poll("ABC", "?limit=1").status == 200);
+  CHECK(f.poll("DEF").status == 204);
+  const Answer refused = f.poll("ABC");
+  CHECK(refused.status == 429);
+  CHECK(refused.headers.at("retry-after") == "60");
+  CHECK(f.sim.handed_out("ABC").size() == 1);
+  CHECK(f.post_token().status == 200);
+  CHECK(f.sim.stats().throttled == 1);
+}
+
+TEST_CASE("the second's limit counts token calls and polls alike") {
+  Options options;
+  options.requests_per_second = 1;
+  Fixture f(options);
+  const Headers headers = f.poll_headers();  // by a token call
+  const Answer refused = f.poll();
+  CHECK(refused.status == 429);
+  CHECK(refused.headers.at("retry-after") == "1");
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  CHECK(f.poll().status == 204);
+  CHECK(f.post_token().status == 429);
+  CHECK(f.sim.stats().throttled == 2);
+}
+
+TEST_CASE("a limit holds in any stretch of its time, not just in some") {
+  using std::chrono::milliseconds;
+  ohip::sim::RateLimit limit(2, std::chrono::seconds(1));
+  const std::chrono::steady_clock::time_point begin;
+  limit.count(begin);
+  limit.count(begin + milliseconds(900));
+  CHECK(limit.excess(begin + milliseconds(999)) == milliseconds(1));
+  CHECK_FALSE(limit.excess(begin + milliseconds(1000)).has_value());
+  limit.count(begin + milliseconds(1000));
+  CHECK(limit.excess(begin + milliseconds(1100)) == milliseconds(800));
+  CHECK_FALSE(limit.excess(begin + milliseconds(1900)).has_value());
+}
+
 TEST_CASE("hundreds of polls share a connection") {
   Fixture f;
   f.poll();

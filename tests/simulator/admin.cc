@@ -87,6 +87,8 @@ Reply show_stats(const Stats& stats) {
   json.Uint64(stats.token_refusals);
   json.Key("polls");
   json.Uint64(stats.polls);
+  json.Key("throttled");
+  json.Uint64(stats.throttled);
   json.Key("queues");
   json.StartObject();
   for (const auto& [name, queue] : stats.queues) {

@@ -38,6 +38,8 @@ cxxopts::Options make_parser() {
       ("known-hotels", "Others are refused (none given: every hotel exists)", cxxopts::value<std::vector<std::string>>(), "CODE,…")
       ("fault", "As in POST /sim/fault, such as 'kind=close&after=1' (repeatable)", cxxopts::value<std::vector<std::string>>(), "FAULT")
       ("rtt", "Added to every token call and poll", cxxopts::value<int>()->default_value("0"), "MS")
+      ("limit-per-minute", "Polls; more are answered 429 (Oracle's: 300; 0: no limit)", cxxopts::value<std::size_t>()->default_value("0"), "N")
+      ("limit-per-second", "Requests of any kind, likewise (Oracle's: 50)", cxxopts::value<std::size_t>()->default_value("0"), "N")
       ("seed", "Of the events", cxxopts::value<std::uint64_t>()->default_value("1"), "N")
       ("token-lifetime", "Seconds", cxxopts::value<int>()->default_value("3600"), "S")
       ("expires-in", "number, string or absent", text(o.expires_in))
@@ -71,6 +73,8 @@ Options to_options(const cxxopts::ParseResult& given) {
   options.camel_case_mapping = given.count("camel-case") > 0;
   options.seed = given["seed"].as<std::uint64_t>();
   options.rtt = std::chrono::milliseconds(given["rtt"].as<int>());
+  options.polls_per_minute = given["limit-per-minute"].as<std::size_t>();
+  options.requests_per_second = given["limit-per-second"].as<std::size_t>();
   options.port = given["port"].as<int>();
   options.tls = given.count("tls") > 0;
   if (given.count("known-hotels") > 0) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,6 +25,10 @@ struct Options {
   bool camel_case_mapping = false;    // dataValueMapping, as in the schema, not in the examples
   std::uint64_t seed = 1;
   std::chrono::milliseconds rtt{0};  // added to every token call and poll
+
+  // Oracle's are 300 and 50; a request above one is answered 429. 0: no limit.
+  std::size_t polls_per_minute = 0;
+  std::size_t requests_per_second = 0;  // token calls too
 
   int port = 0;  // 0: the system's choice
   bool tls = false;

@@ -43,7 +43,11 @@ std::string join_events(const std::vector<Item>& items) {
 }  // namespace
 
 Simulator::Simulator(Options options)
-    : options_(std::move(options)), events_(options_.seed), tokens_(options_) {
+    : options_(std::move(options)),
+      events_(options_.seed),
+      tokens_(options_),
+      polls_in_a_minute_(options_.polls_per_minute, std::chrono::minutes(1)),
+      requests_in_a_second_(options_.requests_per_second, std::chrono::seconds(1)) {
   std::optional<Certificate> certificate;
   if (options_.tls) {
     certificate = make_certificate();
@@ -91,7 +95,7 @@ void Simulator::revoke_tokens() {
 
 Stats Simulator::stats() const {
   const std::lock_guard lock(mutex_);
-  Stats stats{tokens_.issued(), token_refusals_, 0, {}};
+  Stats stats{tokens_.issued(), token_refusals_, 0, throttled_, {}};
   for (const auto& [name, queue] : queues_) {
     stats.polls += queue.polls;
     stats.queues[name] = {queue.polls, queue.handed_out.size(), queue.waiting.size()};
@@ -139,7 +143,31 @@ Reply Simulator::with_fault(const std::string& on, const std::string& queue,
   return reply;
 }
 
+// Whatever passes counts, whatever is refused does not.
+std::optional<Reply> Simulator::throttle(bool is_poll) {
+  const auto now = std::chrono::steady_clock::now();
+  auto wait = requests_in_a_second_.excess(now);
+  if (is_poll) {
+    wait = std::max(wait, polls_in_a_minute_.excess(now));
+  }
+  if (!wait) {
+    requests_in_a_second_.count(now);
+    if (is_poll) {
+      polls_in_a_minute_.count(now);
+    }
+    return std::nullopt;
+  }
+  ++throttled_;
+  Reply reply = bare(429);
+  reply.headers.emplace_back(
+      "Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(*wait).count()));
+  return reply;
+}
+
 Reply Simulator::token(const Request& request) {
+  if (const std::optional<Reply> refusal = throttle(false)) {
+    return *refusal;
+  }
   Reply reply = with_fault("token", {}, [&] { return tokens_.answer(request); });
   token_refusals_ += reply.status == 200 ? 0U : 1U;
   return reply;
@@ -147,6 +175,9 @@ Reply Simulator::token(const Request& request) {
 
 Reply Simulator::poll(const Request& request, const std::string& queue) {
   ++queues_[queue].polls;
+  if (const std::optional<Reply> refusal = throttle(true)) {
+    return *refusal;
+  }
   return with_fault("poll", queue, [&] {
     const std::optional<Reply> refusal = refuse(request, queue);
     return refusal ? *refusal : take(request, queue);

@@ -14,6 +14,7 @@
 #include "simulator/faults.h"
 #include "simulator/options.h"
 #include "simulator/queues.h"
+#include "simulator/rate_limit.h"
 #include "simulator/server.h"
 #include "simulator/tokens.h"
 
@@ -29,6 +30,7 @@ struct Stats {
   std::uint64_t tokens = 0;
   std::uint64_t token_refusals = 0;
   std::uint64_t polls = 0;
+  std::uint64_t throttled = 0;               // token calls and polls answered 429, by a limit
   std::map<std::string, QueueStats> queues;  // by hotel, and kChain
 };
 
@@ -58,6 +60,7 @@ class Simulator {
  private:
   Reply answer(const Request& request);
   Reply route(const Request& request);
+  std::optional<Reply> throttle(bool is_poll);
   Reply token(const Request& request);
   Reply poll(const Request& request, const std::string& queue);
   Reply take(const Request& request, const std::string& queue);
@@ -72,6 +75,9 @@ class Simulator {
   Queues queues_;
   std::list<Fault> faults_;
   std::uint64_t token_refusals_ = 0;
+  RateLimit polls_in_a_minute_;
+  RateLimit requests_in_a_second_;
+  std::uint64_t throttled_ = 0;
 
   std::string ca_pem_;
   std::unique_ptr<Server> server_;  // last: answers until it is destroyed
