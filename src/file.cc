@@ -56,9 +56,18 @@ std::string read_file(const fs::path& path, ExitStatus on_error) {
   return content;
 }
 
+bool is_directory(const fs::path& path, ExitStatus on_error) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::none) {
+    fail(on_error, "stat {}: {}", path.string(), error.message());
+  }
+  return fs::is_directory(status);
+}
+
 void make_directories(const fs::path& path, ExitStatus on_error) {
   constexpr mode_t kOwnerOnly = 0700;
-  if (path.empty() || fs::is_directory(path)) {
+  if (path.empty() || is_directory(path, on_error)) {
     return;
   }
   make_directories(path.parent_path(), on_error);

@@ -42,6 +42,9 @@ UniqueFd open_file(const std::filesystem::path& path, int flags, ExitStatus on_e
 // A file's whole content.
 std::string read_file(const std::filesystem::path& path, ExitStatus on_error);
 
+// Not that it cannot be told.
+bool is_directory(const std::filesystem::path& path, ExitStatus on_error);
+
 // Creates the directory and its missing parents with mode 0700; durable on return.
 void make_directories(const std::filesystem::path& path, ExitStatus on_error);
 

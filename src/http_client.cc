@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "error.h"
 #include "handle.h"
@@ -45,10 +47,13 @@ T get(CURL* easy, CURLINFO info) {
   return value;
 }
 
-bool has_header(CURL* easy, const char* name) {
+std::optional<std::string_view> header(CURL* easy, const char* name) {
   constexpr int kLastRequest = -1;
   curl_header* found = nullptr;
-  return curl_easy_header(easy, name, 0, CURLH_HEADER, kLastRequest, &found) == CURLHE_OK;
+  if (curl_easy_header(easy, name, 0, CURLH_HEADER, kLastRequest, &found) != CURLHE_OK) {
+    return std::nullopt;
+  }
+  return found->value;
 }
 
 // Of a request that was never sent.
@@ -184,10 +189,14 @@ class Exchange {
   }
 
   // Nothing came, and nothing says that there was nothing to come. libcurl takes a connection's end
-  // for the answer's then, over TLS even without the farewell that tells it from a broken one.
+  // for the answer's then, over TLS even without the farewell that tells it from a broken one. Nor
+  // does it mind compression that ends too early, perhaps before its first byte; behind that byte
+  // the JSON shows it.
   bool may_lack_body() const {
+    const bool bytes_came = get<curl_off_t>(easy_, CURLINFO_SIZE_DOWNLOAD_T) > 0;
     return response_.success() && response_.status != 204 && response_.body.empty() &&
-           !has_header(easy_, "Content-Length") && !has_header(easy_, "Transfer-Encoding");
+           (bytes_came ||
+            (header(easy_, "Content-Length") != "0" && !header(easy_, "Transfer-Encoding")));
   }
 
   // libcurl is content with an answer that ends in its headers.
@@ -289,6 +298,20 @@ void set_trust(CURL* easy, const std::string& ca_file) {
   }
 }
 
+// Whether OpenSSL finds roots in libcurl's own directory of them, by the hashes of their names.
+bool has_hashed_roots() {
+  const char* const directory = curl_version_info(CURLVERSION_NOW)->capath;
+  if (directory == nullptr) {
+    return false;
+  }
+  std::error_code failed;
+  const std::filesystem::directory_iterator entries(directory, failed);
+  return std::any_of(begin(entries), end(entries), [](const std::filesystem::path& path) {
+    const std::string name = path.filename();
+    return path.extension() == ".0" && name.find_first_not_of("0123456789abcdef") == 8;
+  });
+}
+
 void set_request(CURL* easy, const HttpRequest& request, const HeaderList& headers) {
   set(easy, CURLOPT_URL, request.url.c_str());
   set(easy, CURLOPT_HTTPHEADER, headers.get());
@@ -306,7 +329,14 @@ void set_request(CURL* easy, const HttpRequest& request, const HeaderList& heade
 }  // namespace
 
 struct CurlHttpClient::Impl {
+  HttpResponse send(const HttpRequest& request) const {
+    const HeaderList headers = header_list(request);
+    set_request(easy.get(), request, headers);
+    return Exchange(easy.get(), request).run();
+  }
+
   Easy easy;
+  bool without_bundle = false;
 };
 
 CurlHttpClient::CurlHttpClient(const std::string& ca_file, const std::string& proxy,
@@ -320,6 +350,11 @@ CurlHttpClient::CurlHttpClient(const std::string& ca_file, const std::string& pr
   CURL* easy = impl_->easy.get();
   set_common(easy);
   set_trust(easy, ca_file);
+  // Parsing all roots takes longer than the handshake; of a directory only the one needed is read.
+  impl_->without_bundle = ca_file.empty() && has_hashed_roots();
+  if (impl_->without_bundle) {
+    set(easy, CURLOPT_CAINFO, nullptr);
+  }
   set(easy, CURLOPT_PROXY, proxy.c_str());
   set(easy, CURLOPT_NOPROXY, no_proxy.c_str());
 }
@@ -332,10 +367,13 @@ HttpResponse CurlHttpClient::send(const HttpRequest& request) {
     response.error = fmt::format("the value for header {} holds a control character", *name);
     return response;
   }
-  CURL* easy = impl_->easy.get();
-  const HeaderList headers = header_list(request);
-  set_request(easy, request, headers);
-  return Exchange(easy, request).run();
+  HttpResponse response = impl_->send(request);
+  if (response.transfer == Transfer::kUntrusted && impl_->without_bundle) {
+    impl_->without_bundle = false;
+    set(impl_->easy.get(), CURLOPT_CAINFO, curl_version_info(CURLVERSION_NOW)->cainfo);
+    response = impl_->send(request);  // the first was not sent
+  }
+  return response;
 }
 
 std::string percent_encode(std::string_view text) {

@@ -1,5 +1,6 @@
 #include "kafka_client.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -16,12 +17,28 @@ using Reason = std::array<char, 512>;
 constexpr Milliseconds kSlice{50};        // after which a wait looks at what happened meanwhile
 constexpr Milliseconds kAnswer{2'000};    // once a broker is connected
 constexpr Milliseconds kSettling{1'000};  // of a topic just created, of leaders just elected
+constexpr Milliseconds kProof{10'000};
 constexpr Milliseconds kPurging{5'000};
 constexpr int kEverything =
     RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING;
 
 SteadyPoint now() {
   return std::chrono::steady_clock::now();
+}
+
+bool is_known_to_brokers(const rd_kafka_conf_t* configuration) {
+  const auto is_set = [&](const char* name) { return !property(configuration, name).empty(); };
+  return property(configuration, "security.protocol").starts_with("sasl") ||
+         is_set("ssl.certificate.location") || is_set("ssl.certificate.pem") ||
+         is_set("ssl.keystore.location");
+}
+
+std::map<std::string, std::string> probe_properties(std::map<std::string, std::string> properties) {
+  properties["acks"] = "2";
+  properties["enable.idempotence"] = "false";
+  properties["linger.ms"] = "0";
+  properties["message.timeout.ms"] = std::to_string(kProof.count());
+  return properties;
 }
 
 }  // namespace
@@ -31,7 +48,11 @@ KafkaClient::KafkaClient(const std::map<std::string, std::string>& properties, c
     : log_(log), health_(fresh_for) {
   KafkaConfiguration configuration = kafka_configuration(properties);
   listen(configuration.get());
-  has_producer_id_ = property(configuration.get(), "enable.idempotence") == "false";
+  const bool idempotent = property(configuration.get(), "enable.idempotence") == "true";
+  has_producer_id_ = !idempotent;
+  if (idempotent && is_known_to_brokers(configuration.get())) {
+    probe_properties_ = probe_properties(properties);
+  }
   Reason reason{};
   kafka_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, configuration.get(), reason.data(), reason.size()));
   if (!kafka_) {
@@ -117,21 +138,91 @@ void KafkaClient::check(const std::set<std::string>& topics) {
   if (health_.is_fresh(names)) {
     return;
   }
-  // librdkafka asks for a producer id when it hears the first answer. The second question may
-  // overtake that one, the next cannot: on its answer the id is there, or was refused to a user who
-  // may write nowhere.
-  if (!has_producer_id_) {
-    metadata(nullptr);
-    metadata(nullptr);
+  const int askings = askings_;
+  const std::lock_guard lock(asking_);
+  if (health_.is_fresh(names)) {
+    return;
   }
+  if (askings != askings_ && asked_ == names && refusal_) {
+    throw Error(*refusal_);
+  }
+  ++askings_;
+  asked_ = names;
+  try {
+    refusal_.reset();
+    ask_all(topics);
+    health_.checked(names);
+  } catch (const Error& error) {
+    refusal_ = error;
+    throw;
+  }
+}
+
+void KafkaClient::ask_all(const std::set<std::string>& topics) {
+  const bool answered = wait_for_answer();
+  const std::unique_ptr<KafkaClient> probe = new_probe(topics);
   if (topics.empty()) {
     metadata(nullptr);
   }
   for (const std::string& name : topics) {
     ask(name);
   }
+  if (probe) {
+    prove(*probe, topics);
+  } else if (!has_producer_id_) {
+    wait_for_producer_id(answered);
+  }
   has_producer_id_ = true;
-  health_.checked(names);
+}
+
+// librdkafka asks for it when it hears the first answer. The second question may overtake that one,
+// the next cannot: on its answer the id is there, or was refused to a user who may write nowhere.
+void KafkaClient::wait_for_producer_id(bool answered) {
+  if (!answered) {
+    metadata(nullptr);
+  }
+  metadata(nullptr);
+}
+
+// Metadata does not show who may write. A broker looks at that first, then refuses acks=2, which
+// Kafka has not had since 0.9, and stores nothing. In a client of its own, for this one must have
+// acks=all; made when this one has been let in, lest a wrong password be offered twice.
+std::unique_ptr<KafkaClient> KafkaClient::new_probe(const std::set<std::string>& topics) const {
+  const bool proven = std::includes(proven_.begin(), proven_.end(), topics.begin(), topics.end());
+  return proven || probe_properties_.empty()
+             ? nullptr
+             : std::make_unique<KafkaClient>(probe_properties_, log_, Milliseconds::zero());
+}
+
+void KafkaClient::prove(KafkaClient& probe, const std::set<std::string>& topics) {
+  std::vector<Record> records;
+  for (const std::string& name : topics) {
+    records.push_back({name, {}, "ohip-poll asks whether it may write", {}, {}, {}});
+  }
+  const std::vector<Delivery> fates = probe.send(records, now() + kProof);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (const std::optional<Error> trouble = proof_trouble(fates[i], records[i].topic)) {
+      health_.bar(records[i].topic, *trouble);
+      throw Error(*trouble);
+    }
+    proven_.insert(records[i].topic);
+  }
+  health_.throw_if_hopeless(now());  // the producer id was refused meanwhile
+}
+
+// For the answer to the question that librdkafka asks by itself; false: none that can be waited
+// for. Ours would wait behind it, and be asked again when it has waited for a slice.
+bool KafkaClient::wait_for_answer() {
+  for (const SteadyPoint begin = now();;) {
+    const SteadyPoint slice = now() + kSlice;
+    char* const id = rd_kafka_clusterid(kafka_.get(), static_cast<int>(kSlice.count()));
+    if (id != nullptr || now() < slice) {
+      rd_kafka_mem_free(kafka_.get(), id);
+      return id != nullptr;
+    }
+    notice_death();
+    health_.throw_if_hopeless(begin);
+  }
 }
 
 void KafkaClient::ask(const std::string& topic_name) {

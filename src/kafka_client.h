@@ -8,12 +8,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "clock.h"
+#include "error.h"
 #include "event.h"
 #include "kafka_health.h"
 #include "log.h"
@@ -44,6 +46,7 @@ class KafkaClient {
   KafkaClient(const std::map<std::string, std::string>& properties, const Log& log,
               Milliseconds fresh_for);
 
+  // One thread at a time asks the cluster; those that waited for it take its answer.
   void check(const std::set<std::string>& topics);
 
   // All at once; waits for their fates until the end.
@@ -61,7 +64,12 @@ class KafkaClient {
   rd_kafka_topic_t* topic(const std::string& name);
   void notice_death();
 
+  void ask_all(const std::set<std::string>& topics);
+  bool wait_for_answer();
   void ask(const std::string& topic_name);
+  void wait_for_producer_id(bool answered);
+  std::unique_ptr<KafkaClient> new_probe(const std::set<std::string>& topics) const;
+  void prove(KafkaClient& probe, const std::set<std::string>& topics);
   KafkaMetadata metadata(rd_kafka_topic_t* topic);
 
   void produce(const Record& record, const Slot& slot, SteadyPoint end);
@@ -70,7 +78,14 @@ class KafkaClient {
 
   const Log& log_;
   KafkaHealth health_;
-  std::atomic<bool> has_producer_id_ = false;  // or needs none
+  std::map<std::string, std::string> probe_properties_;  // empty: nobody to ask about
+
+  std::mutex asking_;             // of what follows: one thread asks
+  bool has_producer_id_ = false;  // or needs none
+  std::set<std::string> proven_;  // topics that this user may write to
+  std::set<std::string> asked_;   // what was asked last,
+  std::optional<Error> refusal_;  // how it ended,
+  std::atomic<int> askings_ = 0;  // and how often so far
 
   std::mutex mutex_;                 // of topics_ and of what is being sent
   std::condition_variable changed_;  // a report or an error came

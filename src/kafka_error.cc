@@ -189,6 +189,19 @@ std::optional<KafkaTrouble> topic_trouble(const rd_kafka_metadata_topic_t& topic
   return std::nullopt;
 }
 
+std::optional<Error> proof_trouble(const Delivery& delivery, std::string_view topic) {
+  const Delivery proof = fate(RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS, topic);
+  if (delivery.state != Delivery::State::kUndelivered || delivery.reason == proof.reason) {
+    return std::nullopt;
+  }
+  if (delivery.status == ExitStatus::kPending) {
+    return Error(ExitStatus::kUnavailable,
+                 fmt::format("Kafka: no answer whether topic {} may be written to: {}", topic,
+                             delivery.reason));
+  }
+  return Error(delivery.status, delivery.reason, topic_hint(delivery.status));
+}
+
 Delivery fate(rd_kafka_resp_err_t code, std::string_view topic) {
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
     return {Delivery::State::kAcknowledged, ExitStatus::kOk, {}};

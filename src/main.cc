@@ -1,10 +1,5 @@
 #include <fmt/format.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-#include <csignal>
-#include <exception>
 
 #include "check.h"
 #include "clock.h"
@@ -14,6 +9,7 @@
 #include "job.h"
 #include "log.h"
 #include "metrics.h"
+#include "program.h"
 #include "report.h"
 #include "request_id.h"
 #include "stop.h"
@@ -22,22 +18,6 @@
 namespace {
 
 using namespace ohip;
-
-// A core would hold secrets and guest data.
-void forbid_cores() {
-  const rlimit none = {};
-  setrlimit(RLIMIT_CORE, &none);
-  prctl(PR_SET_DUMPABLE, 0);
-}
-
-// Each queue that is being drained holds its lock file open.
-void allow_many_files() {
-  rlimit files = {};
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-  }
-}
 
 // On a terminal a person watches.
 LogLevel level_for(const Config& config) {
@@ -83,18 +63,5 @@ ExitStatus run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  forbid_cores();
-  allow_many_files();
-  std::signal(SIGPIPE, SIG_IGN);
-  const Log log(LogLevel::kError);
-  try {
-    return static_cast<int>(run(argc, argv));
-  } catch (const Error& error) {
-    log.error(error);
-    return static_cast<int>(error.status());
-  } catch (const std::exception& e) {
-    log.error(Error(ExitStatus::kSoftware, fmt::format("internal error: {}", e.what()),
-                    "this is a bug: please report it; what was taken stays in the spool"));
-    return static_cast<int>(ExitStatus::kSoftware);
-  }
+  return run_program([&] { return run(argc, argv); });
 }

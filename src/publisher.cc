@@ -81,12 +81,14 @@ class Ends {
 
 KafkaPublisher::KafkaPublisher(const std::map<std::string, std::string>& properties, const Log& log,
                                Milliseconds fresh_for)
-    : client_(std::make_unique<KafkaClient>(properties, log, fresh_for)) {}
+    : client_(std::async(std::launch::async, [properties, &log, fresh_for] {
+        return std::make_unique<KafkaClient>(properties, log, fresh_for);
+      })) {}
 
 KafkaPublisher::~KafkaPublisher() = default;
 
 void KafkaPublisher::check(const std::set<std::string>& topics) {
-  client_->check(topics);
+  client_.get()->check(topics);
 }
 
 // A broker refuses a request, not a record: whatever came in company is tried again alone. And a
@@ -94,11 +96,12 @@ void KafkaPublisher::check(const std::set<std::string>& topics) {
 std::vector<Delivery> KafkaPublisher::publish(std::span<const Record> records,
                                               Milliseconds patience) {
   const SteadyPoint end = std::chrono::steady_clock::now() + patience;
-  std::vector<Delivery> fates = send_in_order(*client_, records, end);
+  KafkaClient& client = *client_.get();
+  std::vector<Delivery> fates = send_in_order(client, records, end);
   Ends ends;
   for (std::size_t i = 0; records.size() > 1 && i < records.size(); ++i) {
     if (fates[i].state == State::kRefused || !ends.follows(records[i], fates[i])) {
-      fates[i] = client_->send(records.subspan(i, 1), end).front();
+      fates[i] = client.send(records.subspan(i, 1), end).front();
     }
     ends.add(records[i], fates[i]);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,8 +58,8 @@ class Publisher {
 class KafkaPublisher : public Publisher {
  public:
   // Begins to connect; returns at once. The properties are librdkafka's; the log is kept. What
-  // check() finds is fresh for that long. Throws Error kConfig for an unknown property or a value
-  // that librdkafka refuses.
+  // check() finds is fresh for that long. An unknown property or a value that librdkafka refuses is
+  // an Error kConfig of every later call.
   KafkaPublisher(const std::map<std::string, std::string>& properties, const Log& log,
                  Milliseconds fresh_for = std::chrono::seconds(10));
   ~KafkaPublisher() override;
@@ -67,7 +68,7 @@ class KafkaPublisher : public Publisher {
   std::vector<Delivery> publish(std::span<const Record> records, Milliseconds patience) override;
 
  private:
-  std::unique_ptr<KafkaClient> client_;
+  std::shared_future<std::unique_ptr<KafkaClient>> client_;  // made in a thread of its own
 };
 
 }  // namespace ohip

@@ -46,10 +46,21 @@ std::vector<fs::path> list(const fs::path& directory) {
   }
 }
 
+// What cannot be read is not there.
+std::vector<fs::path> list_readable(const fs::path& directory) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    entries.push_back(entry->path());
+  }
+  return entries;
+}
+
 std::vector<fs::path> list_queues(const fs::path& directory) {
   std::vector<fs::path> directories;
   for (const fs::path& entry : list(directory)) {
-    if (fs::is_directory(entry) && entry.filename().string().front() != '.') {
+    if (is_directory(entry, kOnError) && entry.filename().string().front() != '.') {
       directories.push_back(entry);
     }
   }
@@ -161,7 +172,8 @@ std::optional<Spool> Spool::open(const fs::path& root, QueueName queue) {
 
 std::vector<QueueName> Spool::pending_queues(const fs::path& root) {
   std::vector<QueueName> queues;
-  if (!fs::exists(root)) {
+  std::error_code error;
+  if (!fs::exists(root, error) && !error) {
     return queues;
   }
   for (const fs::path& host : list_queues(root)) {
@@ -182,16 +194,15 @@ std::vector<QueueName> Spool::pending_queues(const fs::path& root) {
 Spool::Glance Spool::glance(const fs::path& root, const QueueName& queue) {
   Glance glance;
   const fs::path directory = directory_of(root, queue);
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    if (is_batch(entry.path())) {
-      const TimePoint received = received_by_name(entry.path()).value_or(modified(entry.path()));
+  for (const fs::path& file : list_readable(directory)) {
+    if (is_batch(file)) {
+      const TimePoint received = received_by_name(file).value_or(modified(file));
       ++glance.pending;
       glance.oldest_pending = std::min(glance.oldest_pending.value_or(received), received);
     }
   }
-  for (const auto& entry : fs::directory_iterator(directory / kQuarantine, error)) {
-    glance.in_quarantine += entry.path().extension() == kWhole ? 1U : 0U;
+  for (const fs::path& file : list_readable(directory / kQuarantine)) {
+    glance.in_quarantine += file.extension() == kWhole ? 1U : 0U;
   }
   glance.last_polled = modified(directory / kLock);
   return glance;

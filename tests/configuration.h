@@ -63,9 +63,10 @@ inline Environment environment_with(const std::string& name, const std::string& 
   return environment;
 }
 
-inline Options parse(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), "ohip-poll");
-  return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+inline Options parse(const std::vector<const char*>& arguments) {
+  std::vector<const char*> all = {"ohip-poll"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return parse_command_line(static_cast<int>(all.size()), all.data());
 }
 
 inline Config load(const Environment& environment, const std::vector<const char*>& arguments = {}) {

@@ -233,6 +233,10 @@ TEST_CASE("an answer without a stated length ends with its connection, if there 
     ScriptedServer server({raw(head("200 OK"))}, tls);
     CHECK(send(get(server), identity.ca_file).transfer == Transfer::kCutOff);
   }
+  SECTION("none, and a length that is no number") {
+    ScriptedServer server({raw(head("200 OK", "Content-Length: 0{1\r\n") + "body")}, tls);
+    CHECK(send(get(server), identity.ca_file).transfer == Transfer::kCutOff);
+  }
   SECTION("none, as it should be") {
     ScriptedServer server({raw(head("204 No Content"))}, tls);
     CHECK(send(get(server), identity.ca_file).transfer == Transfer::kWhole);
@@ -300,6 +304,13 @@ TEST_CASE("compression that nobody asked for is undone") {
     CHECK(response.transfer == Transfer::kCutOff);
     CHECK_FALSE(response.body.empty());
     CHECK(json.rfind(response.body, 0) == 0);
+  }
+  SECTION("cut off before its first byte, in an answer that is whole otherwise") {
+    ScriptedServer server({answer("200 OK", gzip.substr(0, 10), "Content-Encoding: gzip\r\n")});
+    const HttpResponse response = send(get(server));
+    CHECK(response.transfer == Transfer::kCutOff);
+    CHECK(response.body.empty());
+    CHECK_FALSE(response.error.empty());
   }
 }
 

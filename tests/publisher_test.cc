@@ -101,7 +101,12 @@ Error refused_check(KafkaPublisher& publisher, const std::string& topic = "t") {
 }
 
 Error refused_properties(const Properties& more) {
-  return thrown_by([&] { KafkaPublisher(properties("127.0.0.1:1", more), kQuiet); });
+  KafkaPublisher publisher(properties("127.0.0.1:1", more), kQuiet);
+  const Error error = refused_check(publisher);
+  const Error again =
+      thrown_by([&] { publisher.publish(std::vector{record("k", "v")}, kPatience); });
+  CHECK(std::string_view(error.what()) == again.what());
+  return error;
 }
 
 bool contains(const std::string& text, const std::string& part) {

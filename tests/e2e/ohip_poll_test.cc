@@ -234,11 +234,10 @@ TEST_CASE_METHOD(World, "a run killed between spool and publish loses nothing") 
   CHECK(spool_is_empty());
   const Result kcat =
       run({KCAT_PROGRAM, "-q", "-C", "-e", "-b", broker.where(), "-t", kTopic, "-f", "%s\n"}, {});
-  std::string expected;
+  // What the killed run had sent may be there, too.
   for (const std::string& event : ohip.handed_out("ABC")) {
-    expected += event + "\n";
+    CHECK(contains(kcat.out, event + "\n"));
   }
-  CHECK(kcat.out == expected);
 }
 
 TEST_CASE_METHOD(World, "a run that is told to stop finishes the poll in flight and delivers it") {

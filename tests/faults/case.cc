@@ -22,16 +22,16 @@ std::string read(const fs::path& path) {
 
 namespace {
 
-std::vector<fs::path> files(const fs::path& directory) {
-  std::vector<fs::path> found;
+// Those that hold events, or reasons.
+void add_files(std::vector<fs::path>& found, const fs::path& directory) {
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(directory, none)) {
-    if (entry.is_regular_file() && entry.path().filename() != "lock") {
+    const fs::path name = entry.path().filename();
+    if (entry.is_regular_file() && name != "lock" && name != "unserved") {
       found.push_back(entry.path());
     }
   }
   std::sort(found.begin(), found.end());
-  return found;
 }
 
 std::string content(const std::vector<fs::path>& paths) {
@@ -50,13 +50,16 @@ Stage::Stage(int brokers)
       reader((kafka.create(kTopic, 1), kafka.bootstrap()), kTopic),
       generator(1'000'000) {}
 
-Case::Case(Stage& the_stage, Row& row, std::string what)
+Case::Case(Stage& the_stage, Row& row, std::string what, std::vector<std::string> hotels)
     : stage(the_stage),
       row_(row),
       what_(std::move(what)),
-      earlier_handed_out_(stage.ohip.handed_out(kHotel).size()),
+      hotels_(std::move(hotels)),
       earlier_records_(stage.reader.read().size()),
       earlier_polls_(stage.ohip.stats().polls) {
+  for (const std::string& hotel : hotels_) {
+    earlier_handed_out_[hotel] = stage.ohip.handed_out(hotel).size();
+  }
   const sim::Options& o = stage.ohip.options();
   environment = {{"OHIP_GATEWAY_URL", stage.ohip.url()},
                  {"OHIP_CLIENT_ID", o.client_id},
@@ -64,22 +67,30 @@ Case::Case(Stage& the_stage, Row& row, std::string what)
                  {"OHIP_APP_KEY", o.app_key},
                  {"OHIP_ENTERPRISE_ID", o.enterprise_id},
                  {"OHIP_EXTERNAL_SYSTEM", o.external_system},
-                 {"OHIP_HOTELS", kHotel},
+                 {"OHIP_HOTELS", fmt::format("{}", fmt::join(hotels_, ","))},
                  {"OHIP_SPOOL_DIR", spool.string()},
                  {"KAFKA_TOPIC", kTopic},
                  {"KAFKA_BOOTSTRAP_SERVERS", stage.kafka.bootstrap()}};
 }
 
+void Case::enqueue(std::size_t events) {
+  for (const std::string& hotel : hotels_) {
+    stage.ohip.enqueue(hotel, events);
+  }
+}
+
 void Case::preload(std::size_t batches) {
-  fs::create_directories(queue);
-  for (std::size_t i = 0; i < batches; ++i) {
-    std::string body;
-    for (int event = 0; event < 20; ++event) {
-      preloaded_.push_back(stage.generator.next(kHotel));
-      body += (event == 0 ? "" : ",") + preloaded_.back();
+  for (const std::string& hotel : hotels_) {
+    fs::create_directories(queue_of(hotel));
+    for (std::size_t i = 0; i < batches; ++i) {
+      std::string body;
+      for (int event = 0; event < 20; ++event) {
+        preloaded_.push_back(stage.generator.next(hotel));
+        body += (event == 0 ? "" : ",") + preloaded_.back();
+      }
+      const std::string name = fmt::format("20261123T190705.{:06}Z-earlier-{}.json", i, i);
+      std::ofstream(queue_of(hotel) / name) << R"({"businessEventData":[)" << body << "]}";
     }
-    const std::string name = fmt::format("20261123T190705.{:06}Z-earlier-{}.json", i, i);
-    std::ofstream(queue / name) << R"({"businessEventData":[)" << body << "]}";
   }
 }
 
@@ -158,7 +169,10 @@ void Case::reckon() {
   }
   ++row_.cases;
   row_.quarantined += quarantined().size() / 2;
-  expect(fs::exists(queue / "lock") && spooled().empty(), "the spool is empty in the end");
+  for (const std::string& hotel : hotels_) {
+    expect(fs::exists(queue_of(hotel) / "lock"), "the mended run sees to every queue");
+  }
+  expect(spooled().empty(), "the spool is empty in the end");
 }
 
 void Case::expect(bool holds, const std::string& promise) {
@@ -175,9 +189,10 @@ void Case::expect(bool holds, const std::string& promise) {
 
 std::vector<std::string> Case::handed_out() const {
   std::vector<std::string> events = preloaded_;
-  const std::vector<std::string> all = stage.ohip.handed_out(kHotel);
-  events.insert(events.end(), all.begin() + static_cast<std::ptrdiff_t>(earlier_handed_out_),
-                all.end());
+  for (const auto& [hotel, earlier] : earlier_handed_out_) {
+    const std::vector<std::string> all = stage.ohip.handed_out(hotel);
+    events.insert(events.end(), all.begin() + static_cast<std::ptrdiff_t>(earlier), all.end());
+  }
   return events;
 }
 
@@ -191,11 +206,23 @@ std::vector<std::string> Case::arrived() const {
 }
 
 std::vector<fs::path> Case::spooled() const {
-  return files(queue);
+  std::vector<fs::path> found;
+  for (const std::string& hotel : hotels_) {
+    add_files(found, queue_of(hotel));
+  }
+  return found;
 }
 
 std::vector<fs::path> Case::quarantined() const {
-  return files(queue / "quarantine");
+  std::vector<fs::path> found;
+  for (const std::string& hotel : hotels_) {
+    add_files(found, queue_of(hotel) / "quarantine");
+  }
+  return found;
+}
+
+fs::path Case::queue_of(const std::string& hotel) const {
+  return spool / escape_name("127.0.0.1") / "OHIPDEMO" / hotel;
 }
 
 std::uint64_t Case::polls() const {

@@ -48,9 +48,11 @@ struct Stage {
 // compared with what Kafka, spool and quarantine hold.
 class Case {
  public:
-  Case(Stage& stage, Row& row, std::string what);
+  Case(Stage& stage, Row& row, std::string what, std::vector<std::string> hotels = {kHotel});
 
-  // Files that an earlier run is said to have left in the spool, 20 events each.
+  // Events that wait at OHIP, for each hotel.
+  void enqueue(std::size_t events);
+  // Files that an earlier run is said to have left in each hotel's spool, 20 events each.
   void preload(std::size_t batches);
 
   // The program, behind the words of prefix (strace and its options).
@@ -71,15 +73,16 @@ class Case {
 
   std::vector<std::string> handed_out() const;
   std::vector<std::string> arrived() const;
-  // Files below the queue's directory.
+  // Files below the queues' directories.
   std::vector<std::filesystem::path> spooled() const;
   std::vector<std::filesystem::path> quarantined() const;
   std::uint64_t polls() const;
+  std::filesystem::path queue_of(const std::string& hotel) const;
 
   Stage& stage;
   test::TemporaryDirectory directory;
   std::filesystem::path spool = directory / "spool";
-  std::filesystem::path queue = spool / escape_name("127.0.0.1") / "OHIPDEMO" / kHotel;
+  std::filesystem::path queue = queue_of(kHotel);
   test::Environment environment;
   bool duplicates_allowed = false;
 
@@ -88,9 +91,10 @@ class Case {
 
   Row& row_;
   std::string what_;
+  std::vector<std::string> hotels_;
   std::vector<std::string> preloaded_;
   // Of the cases before this one.
-  std::size_t earlier_handed_out_;
+  std::map<std::string, std::size_t> earlier_handed_out_;
   std::size_t earlier_records_;
   std::uint64_t earlier_polls_;
   std::vector<test::Result> results_;

@@ -8,15 +8,19 @@ namespace ohip::faults {
 
 // Each breaks one thing per case and fills in its row of the table. stride: try every stride-th
 // place only.
-void killed(Row& row, std::size_t stride);             // at each system call of a run
-void killed_recovering(Row& row, std::size_t stride);  // the same with batches in the spool
-void killed_threads(Row& row, std::size_t stride);     // at the calls of librdkafka's threads
-void killed_twice(Row& row, std::size_t stride);       // and the next run, too
-void stopped(Row& row, std::size_t stride);            // SIGTERM or SIGINT at random moments
-void storage_once(Row& row, std::size_t stride);       // one call of the storage fails
-void storage_for_good(Row& row, std::size_t stride);   // it and all later ones of its kind
-void storage_full(Row& row, std::size_t stride);       // a small disk, really full
-void cut_length(Row& row, std::size_t stride);         // at each length of a body
+void killed(Row& row, std::size_t stride);              // at each system call of a run
+void killed_recovering(Row& row, std::size_t stride);   // the same with batches in the spool
+void killed_threads(Row& row, std::size_t stride);      // at the calls of any thread
+void killed_hotels(Row& row, std::size_t stride);       // several queues at once
+void killed_overlapping(Row& row, std::size_t stride);  // two batches of one queue under way
+void killed_twice(Row& row, std::size_t stride);        // and the next run, too
+void stopped(Row& row, std::size_t stride);             // SIGTERM or SIGINT at random moments
+void storage_once(Row& row, std::size_t stride);        // one call of the storage fails
+void storage_for_good(Row& row, std::size_t stride);    // it and all later ones of its kind
+void storage_threads(Row& row, std::size_t stride);     // in whatever thread
+void order(Row& row, std::size_t stride);               // the machine loses what is not synced
+void storage_full(Row& row, std::size_t stride);        // a small disk, really full
+void cut_length(Row& row, std::size_t stride);          // at each length of a body
 void cut_chunked(Row& row, std::size_t stride);
 void cut_gzip(Row& row, std::size_t stride);
 void answer(Row& row, std::size_t stride);      // every other damage to an answer

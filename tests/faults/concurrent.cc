@@ -80,6 +80,7 @@ void other_user(Stage& stage, Row& row) {
   stage.ohip.enqueue(kHotel, 20);
   if (geteuid() == 0) {
     fs::permissions(one.directory.path(), fs::perms::all);
+    fs::permissions(one.queue, fs::perms::owner_all);
     const test::Result other =
         one.run({"--once"}, {SETPRIV, "--reuid=65534", "--regid=65534", "--clear-groups"});
     one.expect(other.status == 74 && one.polls() == 0, "nothing is taken: exit 74");

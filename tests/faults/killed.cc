@@ -18,32 +18,44 @@ constexpr const char* kKill = "signal=KILL";
 // Where to break a run with that much to do.
 struct Plan {
   std::vector<std::string> arguments;
-  std::size_t waiting = 0;  // events at OHIP
-  std::size_t batches = 0;  // in the spool
-  bool main_thread = true;
+  std::size_t waiting = 0;  // events at OHIP, for each hotel
+  std::size_t batches = 0;  // in the spool of each
+  Threads threads = Threads::kMain;
+  std::vector<std::string> hotels = {kHotel};
+  std::string meanwhile = {};  // another injection of strace's
 };
 
 void prepare(Case& one, const Plan& plan) {
   one.preload(plan.batches);
-  one.stage.ohip.enqueue(kHotel, plan.waiting);
+  one.enqueue(plan.waiting);
 }
 
 std::vector<Call> calls_of(const Plan& plan) {
   Stage stage;
   Row scratch{"clean"};
-  Case clean(stage, scratch, "clean run");
+  Case clean(stage, scratch, "clean run", plan.hotels);
   prepare(clean, plan);
-  return trace(clean, plan.arguments, plan.main_thread);
+  return trace(clean, plan.arguments, plan.threads);
+}
+
+std::vector<std::string> kill_at(const Call& call, const Plan& plan) {
+  std::vector<std::string> words = break_at(call, kKill, plan.threads);
+  if (!plan.meanwhile.empty() && !plan.meanwhile.starts_with(call.name + ":")) {
+    const std::string name = plan.meanwhile.substr(0, plan.meanwhile.find(':'));
+    words.insert(words.end(), {"-f", fmt::format("--trace={},{}", call.name, name),
+                               "--inject=" + plan.meanwhile});
+  }
+  return words;
 }
 
 void kill_everywhere(Row& row, const Plan& plan, std::size_t stride) {
   const std::vector<Call> calls = calls_of(plan);
   Stage stage;
   for (std::size_t i = 0; i < calls.size(); i += stride) {
-    Case one(stage, row, fmt::format("killed at {} {}", calls[i].name, calls[i].ordinal));
+    Case one(stage, row, fmt::format("killed at {} {}", calls[i].name, calls[i].ordinal),
+             plan.hotels);
     prepare(one, plan);
-    const test::Result killed =
-        one.run(plan.arguments, break_at(calls[i], kKill, plan.main_thread));
+    const test::Result killed = one.run(plan.arguments, kill_at(calls[i], plan));
     one.expect(killed.status == -SIGKILL || killed.status == 0, "the run is killed or over");
     one.settle();
   }
@@ -61,7 +73,21 @@ void killed_recovering(Row& row, std::size_t stride) {
 }
 
 void killed_threads(Row& row, std::size_t stride) {
-  kill_everywhere(row, {{"--once"}, 20, 1, false}, stride);
+  kill_everywhere(row, {{"--once"}, 20, 1, Threads::kAll}, stride);
+  kill_everywhere(row, {{"--drain"}, 45, 1, Threads::kAll}, stride);
+}
+
+void killed_hotels(Row& row, std::size_t stride) {
+  const std::vector<std::string> hotels = {kHotel, "DEF", "GHI"};
+  kill_everywhere(row, {{"--once"}, 20, 1, Threads::kAll, hotels}, stride);
+  kill_everywhere(row, {{"--drain", "--jobs", "2"}, 45, 0, Threads::kAll, hotels}, stride);
+}
+
+// One batch is acknowledged and its file still there, while the next one is taken.
+void killed_overlapping(Row& row, std::size_t stride) {
+  Plan plan{{"--drain"}, 45};
+  plan.meanwhile = "unlink:delay_enter=15000";  // µs
+  kill_everywhere(row, plan, stride);
 }
 
 void killed_twice(Row& row, std::size_t stride) {
@@ -77,8 +103,8 @@ void killed_twice(Row& row, std::size_t stride) {
              fmt::format("killed at {} {}, then at {} {}", first.name, first.ordinal, second.name,
                          second.ordinal));
     prepare(one, plan);
-    one.run(plan.arguments, break_at(first, kKill, true));
-    one.run(plan.arguments, break_at(second, kKill, true));
+    one.run(plan.arguments, kill_at(first, plan));
+    one.run(plan.arguments, kill_at(second, plan));
     one.settle();
   }
 }

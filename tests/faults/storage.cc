@@ -7,6 +7,7 @@
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "faults/classes.h"
 #include "faults/trace.h"
@@ -21,6 +22,7 @@ const std::map<std::string, std::vector<std::string>> kErrors = {
     {"mkdir", {"ENOSPC", "EACCES", "EROFS", "EDQUOT"}},
     {"flock", {"ENOLCK"}},
     {"getdents64", {"EIO"}},
+    {"newfstatat", {"EIO", "EACCES"}},
     {"read", {"EIO"}},
     {"fallocate", {"ENOSPC", "EIO", "EDQUOT"}},
     {"write", {"ENOSPC", "EIO", "EDQUOT"}},
@@ -53,7 +55,7 @@ void fail_calls(Row& row, std::size_t batches, bool for_good, std::size_t stride
   clean.preload(batches);
   stage.ohip.enqueue(kHotel, 20);
   std::size_t place = 0;
-  for (const Call& call : trace(clean, {"--once"}, true)) {
+  for (const Call& call : trace(clean, {"--once"}, Threads::kMain)) {
     const auto errors = kErrors.find(call.name);
     if (!call.storage || errors == kErrors.end()) {
       continue;
@@ -66,8 +68,9 @@ void fail_calls(Row& row, std::size_t batches, bool for_good, std::size_t stride
                fmt::format("{} {}{}: {}", call.name, call.ordinal, for_good ? "+" : "", error));
       one.preload(batches);
       stage.ohip.enqueue(kHotel, 20);
-      check_promises(one, one.run({"--once"}, break_at(call, "error=" + error, true, for_good)),
-                     for_good && call.name == "write");
+      check_promises(
+          one, one.run({"--once"}, break_at(call, "error=" + error, Threads::kMain, for_good)),
+          for_good && call.name == "write");
       one.settle({0});
     }
   }
@@ -76,6 +79,46 @@ void fail_calls(Row& row, std::size_t batches, bool for_good, std::size_t stride
 void fail_everywhere(Row& row, bool for_good, std::size_t stride) {
   fail_calls(row, 0, for_good, stride);
   fail_calls(row, 1, for_good, stride);
+}
+
+// Calls that nothing but the spool depends on; another thread's n-th one is the first thread's,
+// too.
+bool is_storage_alone(const Call& call) {
+  return call.storage && kErrors.contains(call.name) && call.name != "openat" &&
+         call.name != "read" && call.name != "close" && call.name != "newfstatat";
+}
+
+// Two queues at once, and each batch delivered on another thread than took it.
+void fail_threads(Row& row, bool for_good, std::size_t stride) {
+  const std::vector<std::string> hotels = {kHotel, "DEF"};
+  const std::set<int> statuses = {0, 65, 69, 74, 75, 76};
+  Stage stage;
+  int rejects = 0;
+  const auto prepare = [&](Case& one) {
+    one.preload(1);
+    for (const std::string& hotel : hotels) {
+      stage.ohip.enqueue_event(hotel, fmt::format(R"({{"businessEvent":{{"x":{}}}}})", ++rejects));
+    }
+    one.enqueue(44);
+  };
+  Row scratch{"clean"};
+  Case clean(stage, scratch, "clean run", hotels);
+  prepare(clean);
+  std::size_t place = 0;
+  for (const Call& call : trace(clean, {"--drain"}, Threads::kAll)) {
+    if (!is_storage_alone(call) || place++ % stride != 0) {
+      continue;
+    }
+    const std::string& error = kErrors.at(call.name).front();
+    Case one(stage, row,
+             fmt::format("{} {}{}: {}", call.name, call.ordinal, for_good ? "+" : "", error),
+             hotels);
+    prepare(one);
+    const test::Result broken =
+        one.run({"--drain"}, break_at(call, "error=" + error, Threads::kAll, for_good));
+    one.expect(statuses.contains(broken.status), "the contract's exit status");
+    one.settle({0, 65, 76});
+  }
 }
 
 // A file system of its own below the spool, gone with the object; needs root.
@@ -113,6 +156,11 @@ void storage_once(Row& row, std::size_t stride) {
 
 void storage_for_good(Row& row, std::size_t stride) {
   fail_everywhere(row, true, stride);
+}
+
+void storage_threads(Row& row, std::size_t stride) {
+  fail_threads(row, false, stride);
+  fail_threads(row, true, stride);
 }
 
 void storage_full(Row& row, std::size_t /*stride*/) {

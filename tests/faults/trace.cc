@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <regex>
@@ -17,15 +18,17 @@ class Descriptors {
  public:
   explicit Descriptors(std::string directory) : directory_(std::move(directory)) {}
 
-  bool is_spool(const std::string& name, const std::string& line) {
+  bool is_spool(const std::string& thread, const std::string& name, const std::string& line) {
     if (contains(line, directory_)) {
-      if (name == "openat") {
-        open_.insert(line.substr(line.rfind("= ") + 2));
+      if (name == "openat" && contains(line, "<unfinished")) {
+        opening_.insert(thread);
+      } else if (name == "openat") {
+        resumed(line);
       }
       return true;
     }
     const std::size_t begin = line.find('(') + 1;
-    const std::string fd = line.substr(begin, line.find_first_of(",)", begin) - begin);
+    const std::string fd = line.substr(begin, line.find_first_of(",) ", begin) - begin);
     const bool ours = open_.contains(fd);
     if (name == "close") {
       open_.erase(fd);
@@ -33,66 +36,69 @@ class Descriptors {
     return ours;
   }
 
+  // The end of a line that another thread's came between.
+  void resumed(const std::string& thread, const std::string& line) {
+    if (opening_.erase(thread) > 0) {
+      resumed(line);
+    }
+  }
+
  private:
+  void resumed(const std::string& line) { open_.insert(line.substr(line.rfind("= ") + 2)); }
+
   std::string directory_;
   std::set<std::string> open_;
+  std::set<std::string> opening_;  // threads
 };
 
-// As a thread's calls are counted, keep the longest count of each name.
-std::vector<Call> merge(const std::map<std::string, std::map<std::string, int>>& threads) {
-  std::map<std::string, int> most;
-  for (const auto& [thread, counts] : threads) {
-    for (const auto& [name, count] : counts) {
-      most[name] = std::max(most[name], count);
-    }
-  }
-  std::vector<Call> calls;
-  for (const auto& [name, count] : most) {
-    for (int i = 1; i <= count; ++i) {
-      calls.push_back({name, i, false, {}});
-    }
-  }
-  return calls;
-}
+// Calls through which a run can be told from outside; without those that only start it.
+constexpr const char* kTellingCalls =
+    "--trace=openat,read,write,close,flock,mkdir,getdents64,fallocate,ftruncate,fsync,"
+    "rename,"
+    "unlink,"
+    "connect,sendto,recvfrom,sendmsg,recvmsg,poll,futex";
 
 const std::regex kLine(R"(^(?:(\d+) +)?(\w+)\(.*)");
 
 }  // namespace
 
-std::vector<Call> trace(Case& one, const std::vector<std::string>& arguments, bool main_thread) {
+std::vector<Call> trace(Case& one, const std::vector<std::string>& arguments, Threads threads) {
   const std::string path = (one.directory / "trace").string();
   std::vector<std::string> strace = {STRACE, "-qq", "-o", path};
-  if (!main_thread) {
-    strace.insert(strace.end(), {"-f", "--trace=sendmsg,recvmsg,poll,futex,write,connect"});
+  if (threads == Threads::kAll) {
+    strace.insert(strace.end(), {"-f", kTellingCalls});
   }
   one.run(arguments, strace);
   Descriptors descriptors(one.spool.string());
-  std::map<std::string, std::map<std::string, int>> threads;
+  std::map<std::pair<std::string, std::string>, int> counts;  // by thread and name
+  std::set<std::pair<std::string, int>> known;
   std::vector<Call> calls;
   std::ifstream lines(path);
-  std::string first_thread;
   for (std::string line; std::getline(lines, line);) {
     std::smatch parts;
     if (!std::regex_match(line, parts, kLine) || parts[2] == "execve") {
+      descriptors.resumed(line.substr(0, line.find(' ')), line);
       continue;
     }
     const std::string thread = parts[1];
     const std::string name = parts[2];
-    first_thread = first_thread.empty() ? thread : first_thread;
-    const int ordinal = ++threads[thread][name];
-    calls.push_back({name, ordinal, descriptors.is_spool(name, line), line});
+    const int ordinal = ++counts[{thread, name}];
+    const bool storage = descriptors.is_spool(thread, name, line);
+    if (known.insert({name, ordinal}).second) {
+      calls.push_back({name, ordinal, storage, line});
+    } else if (storage) {
+      std::find_if(calls.begin(), calls.end(), [&](const Call& call) {
+        return call.name == name && call.ordinal == ordinal;
+      })->storage = true;
+    }
   }
-  if (main_thread) {
-    return calls;
-  }
-  threads.erase(first_thread);
-  return merge(threads);
+  return calls;
 }
 
-std::vector<std::string> break_at(const Call& call, const std::string& action, bool main_thread,
+std::vector<std::string> break_at(const Call& call, const std::string& action, Threads threads,
                                   bool from_then_on) {
   std::vector<std::string> words = {STRACE, "-qq", "-o", "/dev/null"};
-  if (!main_thread) {
+  if (threads == Threads::kAll) {
     words.push_back("-f");
   }
   words.push_back("--trace=" + call.name);

@@ -15,11 +15,14 @@ struct Call {
   std::string line;      // strace's
 };
 
-// The calls of an unbroken run; of its main thread, or of all the others'.
-std::vector<Call> trace(Case& one, const std::vector<std::string>& arguments, bool main_thread);
+// Whose calls. What happens to the ordinal-th call of kAll happens to that of each thread.
+enum class Threads { kMain, kAll };
+
+// The calls of an unbroken run, each once.
+std::vector<Call> trace(Case& one, const std::vector<std::string>& arguments, Threads threads);
 
 // The prefix that makes that call fail or kill: action is strace's, such as signal=KILL.
-std::vector<std::string> break_at(const Call& call, const std::string& action, bool main_thread,
+std::vector<std::string> break_at(const Call& call, const std::string& action, Threads threads,
                                   bool from_then_on = false);
 
 }  // namespace ohip::faults

@@ -14,7 +14,8 @@ std::string variable(const char* name) {
   return value;
 }
 
-Broker::Broker() : admin_(plaintext()) {
+Broker::Broker(std::uint16_t advertised)
+    : advertised_(advertised == 0 ? sasl_ssl_port() : advertised), admin_(plaintext()) {
   start();
   wait_until_ready();
   for (const char* user : {kPlainUser, kScramUser}) {
@@ -40,7 +41,8 @@ void Broker::start() {
                                             text(plaintext_),
                                             text(sasl_ssl_),
                                             text(ssl_),
-                                            text(controller_)};
+                                            text(controller_),
+                                            std::to_string(advertised_)};
   process_.emplace(command, Environment{{"PATH", variable("PATH")}}, directory_ / "broker.out",
                    directory_ / "broker.err");
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -24,8 +25,10 @@ inline constexpr const char* kWritable = "ohip.";
 // An Apache Kafka of one node, see tests/kafka/broker; gone with the object, or with this process.
 class Broker {
  public:
-  Broker();
+  // SASL_SSL clients are sent to that port, 0: the broker's own.
+  explicit Broker(std::uint16_t advertised = 0);
 
+  std::uint16_t sasl_ssl_port() const { return sasl_ssl_.number(); }
   std::string plaintext() const { return address(plaintext_); }
   std::string sasl_ssl() const { return address(sasl_ssl_); }
   std::string ssl() const { return address(ssl_); }
@@ -52,6 +55,7 @@ class Broker {
   Port sasl_ssl_;
   Port ssl_;
   Port controller_;
+  std::uint16_t advertised_;
   std::optional<Process> process_;
   Admin admin_;
   int topics_ = 0;

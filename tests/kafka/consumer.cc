@@ -1,5 +1,7 @@
 #include "consumer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <sstream>
 #include <stdexcept>
@@ -57,6 +59,21 @@ std::vector<Message> consume(const std::string& brokers, const std::string& topi
     throw std::runtime_error("kcat: " + result.err);
   }
   return parse(result.out);
+}
+
+std::vector<std::int64_t> end_offsets(const std::string& brokers, const std::string& topic,
+                                      int partitions) {
+  std::vector<std::int64_t> offsets;
+  for (int partition = 0; partition < partitions; ++partition) {
+    const Result result = run(
+        {KCAT_PROGRAM, "-Q", "-b", brokers, "-t", fmt::format("{}:{}:-1", topic, partition)}, {});
+    const std::size_t offset = result.out.rfind("offset ");
+    if (offset == std::string::npos) {
+      throw std::runtime_error("kcat: " + result.err);
+    }
+    offsets.push_back(std::stoll(result.out.substr(offset + 7)));
+  }
+  return offsets;
 }
 
 }  // namespace ohip::test

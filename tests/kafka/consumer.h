@@ -19,4 +19,8 @@ struct Message {
 std::vector<Message> consume(const std::string& brokers, const std::string& topic,
                              const std::vector<std::string>& options = {});
 
+// Where each partition's next record will lie, as kcat sees it.
+std::vector<std::int64_t> end_offsets(const std::string& brokers, const std::string& topic,
+                                      int partitions);
+
 }  // namespace ohip::test

@@ -15,15 +15,19 @@ namespace ohip::test {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
+Environment gateway(const sim::Simulator& ohip) {
+  const sim::Options& options = ohip.options();
+  return {{"OHIP_GATEWAY_URL", ohip.url()},
+          {"OHIP_CLIENT_ID", options.client_id},
+          {"OHIP_CLIENT_SECRET", options.client_secret},
+          {"OHIP_APP_KEY", options.app_key},
+          {"OHIP_ENTERPRISE_ID", options.enterprise_id},
+          {"OHIP_EXTERNAL_SYSTEM", options.external_system}};
+}
+
 Installation::Installation(Environment settings) : environment_(std::move(settings)) {
-  const sim::Options& options = ohip_.options();
-  environment_.insert({{"OHIP_GATEWAY_URL", ohip_.url()},
-                       {"OHIP_CLIENT_ID", options.client_id},
-                       {"OHIP_CLIENT_SECRET", options.client_secret},
-                       {"OHIP_APP_KEY", options.app_key},
-                       {"OHIP_ENTERPRISE_ID", options.enterprise_id},
-                       {"OHIP_EXTERNAL_SYSTEM", options.external_system},
-                       {"OHIP_SPOOL_DIR", (directory_ / "spool").string()}});
+  environment_.merge(gateway(ohip_));
+  environment_.insert({"OHIP_SPOOL_DIR", (directory_ / "spool").string()});
 }
 
 std::vector<std::string> Installation::command(const std::vector<std::string>& options) const {

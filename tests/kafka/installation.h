@@ -13,6 +13,9 @@ namespace ohip::test {
 
 inline constexpr const char* kHotel = "ABC";
 
+// What a user of that gateway writes.
+Environment gateway(const sim::Simulator& ohip);
+
 // ohip-poll as a user sets it up, between an OHIP of its own and some Kafka.
 class Installation {
  public:

@@ -1,0 +1,50 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "clock.h"
+#include "command_line.h"
+#include "config.h"
+#include "error.h"
+#include "fn_job.h"
+#include "fn_server.h"
+#include "places.h"
+#include "program.h"
+#include "stop.h"
+
+namespace {
+
+using namespace ohip;
+
+// Fn keeps what is printed; nothing else is left of an answer that nobody waits for.
+void print(const FnAnswer& answer) {
+  fmt::print("{}\n", answer.json);
+  static_cast<void>(std::fflush(stdout));
+}
+
+ExitStatus serve(int argc, char** argv) {
+  const Options options = parse_command_line(argc, argv);
+  if (!options.text.empty()) {
+    fmt::print("{}", options.text);
+    return ExitStatus::kOk;
+  }
+  if (options.mode == Mode::kCheck) {
+    fail(ExitStatus::kUsage, "--check is for ohip-poll: a call runs the job");
+  }
+  const Environment environment = process_environment();
+  const Stop stop;
+  SystemClock clock(stop);
+  FnServer server(variable(environment, "FN_LISTENER"), [&](const FnCall& call) {
+    FnAnswer answer = run_call(call, options, environment, clock, stop);
+    print(answer);
+    return answer;
+  });
+  server.serve(stop);
+  return ExitStatus::kOk;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program([&] { return serve(argc, argv); });
+}

@@ -1,0 +1,287 @@
+// libFuzzer: whatever comes back over the socket, the request is sent once, what is kept is
+// bounded, and an answer that is said to be whole is. The input's first byte says how the
+// connection ends and whether it was used before; the rest is the answer.
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "http_client.h"
+#include "http_error.h"
+#include "listener.h"
+#include "require.h"
+
+namespace {
+
+using ohip::HttpRequest;
+using ohip::HttpResponse;
+using ohip::Transfer;
+
+// Answers each request on whatever connection: first, where the connection is to be used twice, a
+// harmless answer; then the input, and the connection ends.
+class Server {
+ public:
+  Server() : listener_([this](int connection) { serve(connection); }) {}
+
+  std::string url() const { return "http://" + listener_.address() + "/"; }
+
+  // Waits until it has done with the connection before.
+  void prepare(std::string_view answer, bool used_before, bool reset) {
+    const std::lock_guard lock(mutex_);
+    answer_ = answer;
+    used_before_ = used_before;
+    reset_ = reset;
+    requests_ = 0;
+  }
+  int requests() const { return requests_; }
+
+ private:
+  void serve(int connection) {
+    const std::lock_guard lock(mutex_);
+    if (used_before_ && requests_ == 0) {
+      read_request(connection);
+      send(connection, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    }
+    if (read_request(connection)) {
+      send(connection, answer_);
+    }
+    if (reset_) {
+      const linger at_once = {.l_onoff = 1, .l_linger = 0};
+      setsockopt(connection, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+  }
+
+  bool read_request(int connection) {
+    std::string request;
+    std::array<char, 4096> piece{};
+    while (request.find("\r\n\r\n") == std::string::npos) {
+      const ssize_t size = ::recv(connection, piece.data(), piece.size(), 0);
+      if (size <= 0) {
+        return false;
+      }
+      request.append(piece.data(), static_cast<std::size_t>(size));
+    }
+    ++requests_;
+    return true;
+  }
+
+  static void send(int connection, std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t size = ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (size <= 0) {
+        return;
+      }
+      bytes.remove_prefix(static_cast<std::size_t>(size));
+    }
+  }
+
+  std::mutex mutex_;  // held while it serves; guards what follows
+  std::string answer_;
+  bool used_before_ = false;
+  bool reset_ = false;
+  std::atomic<int> requests_ = 0;
+  ohip::Listener listener_;  // last: serves until it is destroyed
+};
+
+// What the head of the final answer says, where it says it plainly.
+struct Head {
+  std::string_view body;  // all that follows
+  std::optional<std::string> length;
+  std::optional<std::string> transfer_coding;
+  std::optional<std::string> content_coding;
+  bool plain = true;  // no field twice, none folded
+};
+
+std::string lower(std::string_view text) {
+  std::string copy(text);
+  std::transform(copy.begin(), copy.end(), copy.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return copy;
+}
+
+std::string_view next_line(std::string_view& text) {
+  const std::size_t end = text.find('\n');
+  require(end != std::string_view::npos);  // no head is whole that ends inside a line
+  std::string_view line = text.substr(0, end);
+  text.remove_prefix(end + 1);
+  if (line.ends_with('\r')) {
+    line.remove_suffix(1);
+  }
+  return line;
+}
+
+constexpr std::string_view kBlanks = " \t\r\f\v";
+
+void take_field(Head& head, std::string_view line) {
+  const std::size_t colon = line.find(':');
+  const std::string name = lower(line.substr(0, colon));
+  std::string_view value = line.substr(std::min(line.size(), colon + 1));
+  value.remove_prefix(std::min(value.size(), value.find_first_not_of(kBlanks)));
+  value = value.substr(0, value.find_last_not_of(kBlanks) + 1);
+  for (auto& [field, place] : {std::pair("content-length", &head.length),
+                               std::pair("transfer-encoding", &head.transfer_coding),
+                               std::pair("content-encoding", &head.content_coding)}) {
+    if (name == field) {
+      head.plain = head.plain && !*place;
+      *place = lower(value);
+    }
+  }
+  head.plain = head.plain && colon != std::string_view::npos && line.front() != ' ' &&
+               line.front() != '\t' && line.find('\0') == std::string_view::npos &&
+               line.find('\r') == std::string_view::npos &&
+               name.find_first_of(" \t") == std::string::npos;
+}
+
+// "HTTP/1.1 200 …".
+bool is_status_line(std::string_view line) {
+  return line.starts_with("HTTP/1.1 ") && line.size() > 11 &&
+         line.substr(9, 3).find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+Head read_head(std::string_view answer) {
+  Head head;
+  bool interim = true;
+  while (interim) {
+    head = Head();
+    const std::string_view status = next_line(answer);
+    head.plain = is_status_line(status);
+    if (!head.plain) {
+      return head;
+    }
+    interim = status[9] == '1';
+    std::string_view line;
+    while (!(line = next_line(answer)).empty() && line.front() != '\r') {
+      take_field(head, line);
+    }
+  }
+  head.body = answer;
+  return head;
+}
+
+// Nothing where the last chunk is missing.
+std::optional<std::string> unchunk(std::string_view text) {
+  std::string body;
+  while (text.find('\n') != std::string_view::npos) {
+    const std::size_t size = std::strtoul(std::string(next_line(text)).c_str(), nullptr, 16);
+    if (size == 0) {
+      return body;
+    }
+    if (size > text.size()) {
+      return std::nullopt;
+    }
+    body += text.substr(0, size);
+    text.remove_prefix(size);
+    if (text.find('\n') != std::string_view::npos) {
+      next_line(text);
+    }
+  }
+  return std::nullopt;
+}
+
+// As much as there is.
+std::string gunzip(std::string_view text) {
+  constexpr int kGzipOnly = 16;
+  z_stream stream = {};
+  require(inflateInit2(&stream, MAX_WBITS + kGzipOnly) == Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  std::string body;
+  std::string piece(65'536, '\0');
+  int result = Z_OK;
+  while (result == Z_OK) {
+    stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+    stream.avail_out = static_cast<uInt>(piece.size());
+    result = inflate(&stream, Z_NO_FLUSH);
+    body.append(piece, 0, piece.size() - stream.avail_out);
+  }
+  inflateEnd(&stream);
+  return body;
+}
+
+// Read once more, by other code than libcurl's.
+void check_whole(const HttpResponse& response, std::string_view answer) {
+  const Head head = read_head(answer);
+  if (!head.plain || response.status == 204) {
+    return;
+  }
+  std::optional<std::string> body;
+  if (head.transfer_coding) {
+    body = *head.transfer_coding == "chunked" ? unchunk(head.body) : response.body;
+  } else if (head.length) {
+    const bool number = !head.length->empty() && head.length->size() < 10 &&
+                        std::all_of(head.length->begin(), head.length->end(),
+                                    [](unsigned char c) { return std::isdigit(c) != 0; });
+    if (!number) {
+      require(!response.body.empty());
+      return;
+    }
+    const std::size_t length = std::stoul(*head.length);
+    require(length <= head.body.size());
+    body = head.body.substr(0, length);
+  } else {
+    require(!response.body.empty());
+    body = head.body;
+  }
+  require(body.has_value());
+  if (head.content_coding == "gzip" && !body->empty()) {
+    require(gunzip(*body) == response.body);
+    require(!response.body.empty());  // else nothing would show that compression ended too early
+  } else if (!head.content_coding || head.content_coding == "identity") {
+    require(*body == response.body);
+  }
+}
+
+void check_answer(const HttpResponse& response, const std::string& handed_on) {
+  using namespace std::chrono_literals;
+  require((response.status == 0) == (response.transfer == Transfer::kNoAnswer));
+  require(response.status == 0 || response.status >= 200);
+  require(response.error.empty() == (response.transfer == Transfer::kWhole));
+  require(response.body.size() <= (response.success() ? ohip::kMaxBody : ohip::kMaxErrorBody));
+  require(!response.retry_after || (*response.retry_after > 0s && *response.retry_after <= 24h));
+  require(handed_on == (response.success() ? response.body : ""));
+  const std::string line = ohip::describe_answer(response);
+  require(!line.empty() && line.size() <= 300 && line.find('\n') == std::string::npos);
+}
+
+// libcurl before 8 reads freed memory when the head of a handle's second answer begins with the
+// continuation of a line.
+bool is_folded(std::string_view answer) {
+  return answer.find("\n ") != std::string_view::npos ||
+         answer.find("\n\t") != std::string_view::npos;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static Server server;
+  if (size == 0) {
+    return 0;
+  }
+  const std::string_view answer(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const bool used_before = (data[0] & 1U) != 0 && !is_folded(answer);
+  const bool reset = (data[0] & 2U) != 0;
+  server.prepare(answer, used_before, reset);
+  ohip::CurlHttpClient http("");
+  HttpRequest request;
+  request.url = server.url();
+  if (used_before) {
+    require(http.send(request).transfer == Transfer::kWhole);
+  }
+  std::string handed_on;
+  request.on_body = [&](std::string_view piece) { handed_on += piece; };
+  const HttpResponse response = http.send(request);
+  require(server.requests() == (used_before ? 2 : 1));
+  check_answer(response, handed_on);
+  if (response.success() && response.transfer == Transfer::kWhole) {
+    check_whole(response, answer);
+  }
+  return 0;
+}
