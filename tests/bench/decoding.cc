@@ -1,0 +1,175 @@
+// From an answer's bytes to records, without any I/O.
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bench/classes.h"
+#include "bench/sample.h"
+#include "bench/table.h"
+#include "event.h"
+#include "simulator/events.h"
+
+namespace {
+
+std::atomic<std::size_t> allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  void* const memory = std::malloc(size);
+  if (memory == nullptr) {
+    throw std::bad_alloc();
+  }
+  return memory;
+}
+
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+
+void operator delete(void* memory, std::size_t /*size*/) noexcept {
+  std::free(memory);
+}
+
+namespace ohip::bench {
+namespace {
+
+constexpr std::size_t kBatch = 10'000'000;  // bytes
+constexpr std::size_t kMostDetails = 4'000;
+
+struct Decoding {
+  double seconds = 0;
+  std::size_t allocations = 0;
+  std::size_t events = 0;
+};
+
+Decoding decode_once(const Batch& batch) {
+  const Origin origin{"gateway.example", "OHIPDEMO", "ohip.business-events"};
+  const std::size_t before = allocations;
+  const auto begin = std::chrono::steady_clock::now();
+  const Decoded decoded = decode(batch, origin);
+  const auto end = std::chrono::steady_clock::now();
+  if (!decoded.damage.empty() || !decoded.rejects.empty()) {
+    throw std::logic_error("not decoded: " + decoded.damage);
+  }
+  return {std::chrono::duration<double>(end - begin).count(), allocations - before,
+          decoded.records.size()};
+}
+
+Batch batch_of(const std::vector<std::string>& events) {
+  Batch batch{.file = "20261123T190705.123456Z-0b0e7f2a-6f0c-4b5e-8a39-2d1c94a1c0de.json",
+              .request_id = "0b0e7f2a-6f0c-4b5e-8a39-2d1c94a1c0de",
+              .received = {},
+              .body = {},
+              .storage_error = {}};
+  for (const std::string& event : events) {
+    batch.body += (batch.body.empty() ? R"({"businessEventData":[)" : ",") + event;
+  }
+  batch.body += "]}";
+  return batch;
+}
+
+std::string event_with(std::size_t details) {
+  std::string event =
+      R"({"businessEvent":{"header":{"moduleName":"Reservation","actionType":"UPDATE RESERVATION",)"
+      R"("actionId":"1971132","primaryKey":"919000","publisherId":57489,)"
+      R"("createdDateTime":"2026-03-01 09:00:00.0","hotelId":"ABC"},"details":[)";
+  for (std::size_t i = 0; i < details; ++i) {
+    event += fmt::format(
+        R"({}{{"dataElement":"RATE AMOUNT {}","oldValue":"129.5","newValue":"119 \u00e9té",)"
+        R"("scopeFrom":"2026-03-02","scopeTo":"2026-03-04"}})",
+        i == 0 ? "" : ",", i);
+  }
+  return event + R"(]},"businessEventId":{"id":"1971132"}})";
+}
+
+// As large as OHIP's can be: 20 events in 10 MB.
+Batch large_events() {
+  const std::string event = event_with(kMostDetails);
+  const std::string wide = event_with(kMostDetails * (kBatch / 20) / event.size());
+  return batch_of(std::vector<std::string>(20, wide));
+}
+
+Batch usual_events() {
+  sim::EventGenerator generator(1);
+  std::vector<std::string> events;
+  for (std::size_t size = 0; size < kBatch; size += events.back().size()) {
+    events.push_back(generator.next("ABC"));
+  }
+  return batch_of(events);
+}
+
+void print_batch(const std::string& what, const Batch& batch, std::size_t runs) {
+  std::vector<double> rates;
+  Decoding last;
+  for (std::size_t i = 0; i < runs; ++i) {
+    last = decode_once(batch);
+    rates.push_back(1e-6 * static_cast<double>(batch.body.size()) / last.seconds);
+  }
+  print_row(fmt::format("{}: MB/s", what), spread(rates), at_least(400));
+  print_row("  allocations per event",
+            static_cast<double>(last.allocations) / static_cast<double>(last.events));
+}
+
+// Microseconds for a batch of 20.
+double cost(std::size_t details, std::size_t runs) {
+  const Batch batch = batch_of(std::vector<std::string>(20, event_with(details)));
+  std::vector<double> times;
+  for (std::size_t i = 0; i < runs; ++i) {
+    times.push_back(1e6 * decode_once(batch).seconds);
+  }
+  return spread(times).min;
+}
+
+void print_growth(std::size_t runs) {
+  const double base = cost(0, runs);
+  double tenth = 0;
+  double whole = 0;
+  for (const std::size_t details : {std::size_t{1}, kMostDetails / 10, kMostDetails}) {
+    tenth = whole;
+    whole = (cost(details, runs) - base) / (20 * static_cast<double>(details));
+    print_row(fmt::format("ns per detail, {} in an event", details), 1e3 * whole);
+  }
+  print_row(fmt::format("per detail, {} / {}", kMostDetails, kMostDetails / 10), whole / tenth,
+            at_most(1.25));
+}
+
+void print_all(std::size_t runs) {
+  print_title(fmt::format("decoding a batch of 10 MB, {} runs", runs));
+  print_batch("20 events of 0.5 MB", large_events(), runs);
+  print_batch("events of the usual size", usual_events(), runs);
+  print_growth(runs);
+}
+
+}  // namespace
+
+// In a process of its own: what a parent holds counts as its children's peak.
+void decoding(bool quick) {
+  const pid_t child = fork();
+  if (child == 0) {
+    try {
+      print_all(quick ? 21 : 101);
+    } catch (const std::exception& e) {
+      fmt::print(stderr, "bench: error: {}\n", e.what());
+      _exit(1);
+    }
+    _exit(0);
+  }
+  int status = 0;
+  if (waitpid(child, &status, 0) != child || status != 0) {
+    throw std::runtime_error("the decoding failed");
+  }
+}
+
+}  // namespace ohip::bench

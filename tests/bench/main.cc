@@ -1,0 +1,66 @@
+// What a run costs, beside what does the same with less care:
+//   bench [--quick] [NAME …]
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bench/classes.h"
+#include "bench/table.h"
+
+namespace {
+
+struct Class {
+  const char* name;
+  void (*run)(bool quick);
+};
+
+const std::vector<Class> kClasses = {
+    {"cycle", ohip::bench::cycle},       {"cycle-tls", ohip::bench::cycle_tls},
+    {"drain", ohip::bench::drain},       {"fleet", ohip::bench::fleet},
+    {"decoding", ohip::bench::decoding}, {"replay", ohip::bench::replay},
+};
+
+// What is asked for, or all.
+std::vector<Class> chosen(const std::vector<std::string>& names) {
+  std::vector<Class> classes;
+  for (const Class& one : kClasses) {
+    if (names.empty() || std::find(names.begin(), names.end(), one.name) != names.end()) {
+      classes.push_back(one);
+    }
+  }
+  if (classes.size() < names.size()) {
+    std::string known;
+    for (const Class& one : kClasses) {
+      known += fmt::format(" {}", one.name);
+    }
+    throw std::invalid_argument("there are:" + known);
+  }
+  return classes;
+}
+
+void run(std::vector<std::string> words) {
+  const bool quick = std::erase(words, "--quick") > 0;
+  const std::vector<Class> classes = chosen(words);
+  ohip::bench::print_machine();
+  ohip::bench::print_header();
+  for (const Class& one : classes) {
+    one.run(quick);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    run(std::vector<std::string>(argv + 1, argv + argc));
+    return 0;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "bench: error: {}\n", e.what());
+    return 1;
+  }
+}
