@@ -14,8 +14,8 @@ namespace {
 
 using Reason = std::array<char, 512>;
 
-constexpr Milliseconds kSlice{50};        // after which a wait looks at what happened meanwhile
-constexpr Milliseconds kAnswer{2'000};    // once a broker is connected
+constexpr Milliseconds kSlice{50};  // after which a wait looks at what happened meanwhile
+constexpr Milliseconds kAnswer{2'000};
 constexpr Milliseconds kSettling{1'000};  // of a topic just created, of leaders just elected
 constexpr Milliseconds kProof{10'000};
 constexpr Milliseconds kPurging{5'000};
@@ -196,6 +196,7 @@ std::unique_ptr<KafkaClient> KafkaClient::new_probe(const std::set<std::string>&
 
 void KafkaClient::prove(KafkaClient& probe, const std::set<std::string>& topics) {
   std::vector<Record> records;
+  records.reserve(topics.size());
   for (const std::string& name : topics) {
     records.push_back({name, {}, "ohip-poll asks whether it may write", {}, {}, {}});
   }
@@ -243,13 +244,11 @@ void KafkaClient::ask(const std::string& topic_name) {
   }
 }
 
-// In slices until a broker is connected: rd_kafka_metadata() sits out its time whatever goes wrong.
+// Once a broker has answered; rd_kafka_metadata() sits out its time whatever goes wrong.
 KafkaMetadata KafkaClient::metadata(rd_kafka_topic_t* topic) {
-  const SteadyPoint begin = now();
-  for (Milliseconds slice = kSlice;;) {
+  for (const SteadyPoint begin = now();;) {
     const rd_kafka_metadata_t* answer = nullptr;
-    const rd_kafka_resp_err_t code =
-        rd_kafka_metadata(kafka_.get(), 0, topic, &answer, static_cast<int>(slice.count()));
+    rd_kafka_metadata(kafka_.get(), 0, topic, &answer, static_cast<int>(kAnswer.count()));
     KafkaMetadata metadata(answer);
     notice_death();
     if (metadata && !health_.lasting()) {
@@ -257,9 +256,6 @@ KafkaMetadata KafkaClient::metadata(rd_kafka_topic_t* topic) {
       return metadata;
     }
     health_.throw_if_hopeless(begin);
-    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) {
-      slice = kAnswer;
-    }
   }
 }
 

@@ -89,7 +89,7 @@ std::map<std::string, std::string> variables_of_template() {
   static const std::regex assignment("#([A-Z_]+)=(.*)");
   std::map<std::string, std::string> variables;
   std::smatch match;
-  for (const std::string& line : lines(source("packaging/ohip-poll.env"))) {
+  for (const std::string& line : lines(source("scripts/packaging/ohip-poll.env"))) {
     if (std::regex_match(line, match, assignment)) {
       variables[match[1]] = match[2];
     } else {

@@ -33,9 +33,10 @@ Step token_answer(const std::string& token = "T1") {
 
 // A run with its gateway, which gives the token T1 before it follows the script.
 struct World {
-  explicit World(std::vector<Step> script, Milliseconds time = 50s) : deadline(clock, time) {
-    script.insert(script.begin(), token_answer());
-    server.emplace(std::move(script));
+  explicit World(const std::vector<Step>& script, Milliseconds time = 50s) : deadline(clock, time) {
+    std::vector<Step> steps = {token_answer()};
+    steps.insert(steps.end(), script.begin(), script.end());
+    server.emplace(std::move(steps));
     config.gateway = {.url = server->url(), .host = "127.0.0.1"};
   }
 

@@ -118,6 +118,20 @@ std::string closed_port() {
   return listener.address();
 }
 
+// What eight threads hear that check at once, and how long the last of them waits.
+std::pair<std::array<ExitStatus, 8>, seconds> checked_by_eight(KafkaPublisher& publisher) {
+  std::array<ExitStatus, 8> heard{};
+  std::array<std::thread, heard.size()> threads;
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < heard.size(); ++i) {
+    threads[i] = std::thread([&, i] { heard[i] = refused_check(publisher).status(); });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  return {heard, std::chrono::floor<seconds>(std::chrono::steady_clock::now() - begin)};
+}
+
 }  // namespace
 
 TEST_CASE("what is published is stored byte for byte: key, value, headers, timestamp") {
@@ -604,6 +618,23 @@ TEST_CASE("several threads publish at once, each learns its own records' fate") 
     CHECK(seen[i] == expected);
   }
   CHECK(kafka.read("t", 4).size() == seen.size() * 19);
+}
+
+TEST_CASE("of several threads that check at once one asks, and all hear the answer") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  rd_kafka_mock_broker_set_rtt(kafka.get(), 1, 500);
+  KafkaPublisher publisher(properties(kafka.bootstrap(), kNotIdempotent), kQuiet);
+  const auto [heard, took] = checked_by_eight(publisher);
+  CHECK(std::count(heard.begin(), heard.end(), ExitStatus::kOk) == 8);
+  CHECK(took < seconds(5));  // one request in flight: eight times take over six
+}
+
+TEST_CASE("of several threads that check a dead cluster none waits for the others") {
+  KafkaPublisher publisher(properties(closed_port()), kQuiet);
+  const auto [heard, took] = checked_by_eight(publisher);
+  CHECK(std::count(heard.begin(), heard.end(), ExitStatus::kUnavailable) == 8);
+  CHECK(took < seconds(7));
 }
 
 TEST_CASE("several threads run out of patience at once") {

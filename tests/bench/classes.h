@@ -9,6 +9,7 @@ void drain(bool quick);
 void fleet(bool quick);
 void decoding(bool quick);
 void replay(bool quick);
+void delay(bool quick);
 
 // What the figures depend on.
 void print_machine();

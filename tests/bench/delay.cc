@@ -1,23 +1,23 @@
 // How long an event waits between OPERA's queue and Kafka: five hotels, events at random moments,
 // the real ohip-poll as cron runs it.
-//   delay SECONDS-TO-RUN INTERVAL-IN-SECONDS…
-// From an interval of a minute on, a run polls once and the next one begins a minute later; below
-// it runs for the whole time (--run-for --interval).
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <map>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "bench/classes.h"
+#include "bench/table.h"
 #include "e2e/world.h"
 #include "faults/reader.h"
 
+namespace ohip::bench {
 namespace {
 
 using namespace std::chrono_literals;
@@ -71,13 +71,15 @@ class Trickle {
 
  private:
   World& world_;
-  ohip::faults::Reader reader_;
+  faults::Reader reader_;
   std::mt19937 random_;
   std::map<std::string, Clock::time_point> queued_;
   std::size_t seen_ = 0;
   std::vector<double> delays_;
 };
 
+// From an interval of a minute on, a run polls once and the next one begins a minute later; below
+// it runs for the whole time.
 void schedule(const World& world, int interval, Clock::time_point end) {
   const std::string hotels = fmt::format("{}", fmt::join(kHotels, ","));
   while (Clock::now() < end) {
@@ -111,27 +113,27 @@ void measure(int seconds, int interval) {
   job.join();
   trickle.look();
   const std::vector<double> delays = trickle.sorted();
-  if (delays.empty()) {
-    fmt::print("{:>8} s: nothing arrived\n", interval);
-    return;
+  if (delays.size() != trickle.queued()) {
+    throw std::runtime_error(
+        fmt::format("{} events of {} arrived", delays.size(), trickle.queued()));
   }
   const double minutes = Seconds(Clock::now() - begin).count() / 60;
-  fmt::print("{:>8} s {:>8} {:>9} {:>10.3f} {:>10.3f} {:>10.3f} {:>11.0f}\n", interval,
-             trickle.queued(), delays.size(), delays[delays.size() / 2],
-             delays[delays.size() * 99 / 100], delays.back(),
-             static_cast<double>(world.ohip.stats().polls) / minutes);
+  const std::string every = fmt::format("every {} s: ", interval);
+  print_row(every + "median, s", delays[delays.size() / 2]);
+  print_row(every + "99th percentile, s", delays[delays.size() * 99 / 100]);
+  print_row(every + "polls a minute", static_cast<double>(world.ohip.stats().polls) / minutes,
+            at_most(301));
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc < 3) {
-    fmt::print(stderr, "usage: delay SECONDS INTERVAL…\n");
-    return 64;
-  }
-  fmt::print("{:>10} {:>8} {:>9} {:>10} {:>10} {:>10} {:>11}\n", "interval", "events", "arrived",
-             "median s", "99 % s", "longest s", "polls/min");
-  for (int i = 2; i < argc; ++i) {
-    measure(std::atoi(argv[1]), std::atoi(argv[i]));
+void delay(bool quick) {
+  print_title("delay from OPERA's queue to Kafka, 5 hotels, 2 events a second");
+  measure(quick ? 15 : 60, 1);
+  if (!quick) {
+    measure(60, 5);
+    measure(240, 60);
   }
 }
+
+}  // namespace ohip::bench

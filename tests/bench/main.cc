@@ -23,6 +23,7 @@ const std::vector<Class> kClasses = {
     {"cycle", ohip::bench::cycle},       {"cycle-tls", ohip::bench::cycle_tls},
     {"drain", ohip::bench::drain},       {"fleet", ohip::bench::fleet},
     {"decoding", ohip::bench::decoding}, {"replay", ohip::bench::replay},
+    {"delay", ohip::bench::delay},
 };
 
 // What is asked for, or all.

@@ -59,7 +59,7 @@ class Air {
  public:
   void put(SteadyPoint due, std::string bytes) {
     const std::lock_guard lock(mutex_);
-    said_.push_back({due, std::move(bytes)});
+    said_.emplace_back(due, std::move(bytes));
     changed_.notify_one();
   }
 

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <list>
@@ -44,7 +43,7 @@ class Trust {
       std::ofstream(directory_ / fmt::format("test-{}.pem", i)) << pems[i];
     }
     bundle.close();
-    shell(fmt::format("openssl rehash {} 2>/dev/null", directory_.path().string()));
+    shell(fmt::format("openssl rehash {}", directory_.path().string()));
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, "") != 0 ||
         mount(directory_.path().c_str(), kTrust, nullptr, MS_BIND, "") != 0) {
       throw std::runtime_error("cannot mount over /etc/ssl/certs: root may");
@@ -56,8 +55,9 @@ class Trust {
 
  private:
   static void shell(const std::string& command) {
-    if (std::system(command.c_str()) != 0) {
-      throw std::runtime_error("failed: " + command);
+    const Result result = run({"/bin/sh", "-c", command}, {{"PATH", variable("PATH")}});
+    if (result.status != 0) {
+      throw std::runtime_error(command + ": " + result.err);
     }
   }
 
