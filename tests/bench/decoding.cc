@@ -1,13 +1,10 @@
 // From an answer's bytes to records, without any I/O.
 
 #include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <exception>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -147,31 +144,14 @@ void print_growth(std::size_t runs) {
             at_most(1.25));
 }
 
-void print_all(std::size_t runs) {
+}  // namespace
+
+void decoding(bool quick) {
+  const std::size_t runs = quick ? 21 : 101;
   print_title(fmt::format("decoding a batch of 10 MB, {} runs", runs));
   print_batch("20 events of 0.5 MB", large_events(), runs, at_least(400));
   print_batch("as many usual ones as fill 10 MB (OHIP sends 20)", usual_events(), runs);
   print_growth(runs);
-}
-
-}  // namespace
-
-// In a process of its own: what a parent holds counts as its children's peak.
-void decoding(bool quick) {
-  const pid_t child = fork();
-  if (child == 0) {
-    try {
-      print_all(quick ? 21 : 101);
-    } catch (const std::exception& e) {
-      fmt::print(stderr, "bench: error: {}\n", e.what());
-      _exit(1);
-    }
-    _exit(0);
-  }
-  int status = 0;
-  if (waitpid(child, &status, 0) != child || status != 0) {
-    throw std::runtime_error("the decoding failed");
-  }
 }
 
 }  // namespace ohip::bench
