@@ -197,6 +197,12 @@ class Decoder {
 
 }  // namespace
 
+std::string Record::event() const {
+  std::string bytes = value.substr(0, event_size);
+  bytes.back() = '}';
+  return bytes;
+}
+
 Decoded decode(const Batch& batch, const Origin& origin) {
   return Decoder(batch, origin).decode();
 }

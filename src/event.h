@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +16,10 @@ struct Record {
   std::string value;
   std::vector<std::pair<std::string, std::string>> headers;  // UTF-8
   TimePoint timestamp;
-  std::string event;  // its bytes in the answer: the value before anything was spliced in
+  std::size_t event_size = 0;
+
+  // The event's bytes in the answer: the value without what was spliced in.
+  std::string event() const;
 };
 
 // An event that can never become a record: it is no JSON object, is not valid JSON (a poison pill

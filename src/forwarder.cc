@@ -54,7 +54,7 @@ class Settlement {
           ++report_.delivered;
           break;
         case Delivery::State::kRefused:
-          rejects_.push_back({records[i].event, "Kafka refuses it: " + deliveries[i].reason});
+          rejects_.push_back({records[i].event(), "Kafka refuses it: " + deliveries[i].reason});
           break;
         case Delivery::State::kUndelivered:
           ++missing;

@@ -70,7 +70,7 @@ Record RecordBuilder::build(const EventReader& event, std::string_view bytes) co
   record.value = bytes;
   record.headers = headers(event);
   record.timestamp = batch_.received;
-  record.event = bytes;
+  record.event_size = bytes.size();
   return record;
 }
 

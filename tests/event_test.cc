@@ -76,7 +76,7 @@ std::vector<std::string> plain_events(int count) {
 std::vector<std::string> bytes_of(const std::vector<Record>& records) {
   std::vector<std::string> bytes(records.size());
   std::transform(records.begin(), records.end(), bytes.begin(),
-                 [](const Record& record) { return record.event; });
+                 [](const Record& record) { return record.event(); });
   return bytes;
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("an event becomes a record with its key, its bytes and the CloudEvents
   CHECK(record.topic == "ohip.business-events");
   CHECK(record.key == "HOTEL1/Profile/1280812");
   CHECK(record.value == event);
-  CHECK(record.event == event);
+  CHECK(record.event() == event);
   CHECK(record.timestamp == TimePoint(std::chrono::microseconds(1'795'460'825'000'042)));
   CHECK(record.headers == Pairs{{"content-type", "application/json"},
                                 {"ce_specversion", "1.0"},
@@ -319,7 +319,7 @@ TEST_CASE("data value mappings are spliced into each event as they stand") {
   CHECK(decoded.damage.empty());
   REQUIRE(bytes_of(decoded.records) == plain_events(2));
   for (const Record& record : decoded.records) {
-    CHECK(record.value == record.event.substr(0, record.event.size() - 1) +
+    CHECK(record.value == record.event().substr(0, record.event_size - 1) +
                               ",\"dataValueMapping\":" + mapping + "}");
   }
 }
@@ -371,8 +371,8 @@ TEST_CASE("the records of generated answers are what stood in the array, byte fo
   CHECK(decoded.records.size() == count);
   std::string joined;
   for (const Record& record : decoded.records) {
-    joined += record.event;
-    CHECK(record.value == record.event);
+    joined += record.event();
+    CHECK(record.value == record.event());
   }
   CHECK(joined == events);
 }

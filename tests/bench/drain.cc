@@ -63,7 +63,7 @@ void without_delay(const Plan& plan) {
     const test::TemporaryDirectory memory;
     unsetenv("TMPDIR");
     stage.environment["OHIP_SPOOL_DIR"] = memory.path();
-    print_row("  with a spool in memory, for comparison", spread(rates(stage, plan)));
+    print_row("  with the spool on tmpfs, for comparison", spread(rates(stage, plan)));
   }
 }
 

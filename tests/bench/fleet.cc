@@ -81,7 +81,6 @@ void within_the_limit(int seconds) {
   print_row("polls a minute", 6e4 * static_cast<double>(counters.polls) / sample.wall,
             at_least(0.98 * 300));
   print_row("answers 429", static_cast<double>(counters.throttled), at_most(0));
-  print_row("CPU ms a poll", sample.cpu / static_cast<double>(counters.polls));
 }
 
 }  // namespace

@@ -45,13 +45,13 @@ Stage::Stage(const std::vector<std::string>& ohip_sim_options)
     : ohip_(ohip_sim(ohip_sim_options, directory_.path()), directory_.path()),
       kafka_({KAFKA_SIM, "--topic", fmt::format("{}:{}", kTopic, kPartitions)}, directory_.path()) {
   environment = read_environment(directory_ / "env");
-  environment["PATH"] = "/usr/bin:/bin";
-  environment["KAFKA_BOOTSTRAP_SERVERS"] = kafka_.where();
-  environment["KAFKA_TOPIC"] = kTopic;
-  environment["OHIP_HOTELS"] = kHotel;
-  environment["OHIP_SPOOL_DIR"] = directory_ / "spool";
-  environment["OHIP_MAX_POLLS_PER_MINUTE"] = "0";
-  environment["OHIP_DEADLINE"] = "10m";
+  environment.insert({{"PATH", "/usr/bin:/bin"},
+                      {"KAFKA_BOOTSTRAP_SERVERS", kafka_.where()},
+                      {"KAFKA_TOPIC", kTopic},
+                      {"OHIP_HOTELS", kHotel},
+                      {"OHIP_SPOOL_DIR", directory_ / "spool"},
+                      {"OHIP_MAX_POLLS_PER_MINUTE", "0"},
+                      {"OHIP_DEADLINE", "10m"}});
 }
 
 Sample Stage::poll(std::vector<std::string> arguments) {
@@ -69,8 +69,9 @@ void Stage::forget_token() const {
 }
 
 Counters Stage::counters() const {
-  rapidjson::Document stats;
-  stats.Parse(admin({ohip_.where() + "/sim/stats"}).out.c_str());
+  rapidjson::Document document;
+  document.Parse(admin({ohip_.where() + "/sim/stats"}).out.c_str());
+  const rapidjson::Document& stats = document;
   Counters counters{stats["polls"].GetUint64(), stats["throttled"].GetUint64(), 0};
   for (const auto& queue : stats["queues"].GetObject()) {
     counters.handed_out += queue.value["handedOut"].GetUint64();

@@ -36,7 +36,6 @@ class Stage {
   void expect_all_delivered(std::size_t spooled = 0) const;
 
   const std::filesystem::path& directory() const { return directory_.path(); }
-  std::filesystem::path spool() const { return directory_ / "spool"; }
 
   test::Environment environment;
 

@@ -13,13 +13,12 @@ namespace {
 void check_record(const ohip::Record& record, const ohip::Batch& batch,
                   const ohip::Origin& origin) {
   ohip::Batch alone = batch;
-  alone.body = R"({"businessEventData":[)" + record.event + "]}";
+  alone.body = R"({"businessEventData":[)" + record.event() + "]}";
   const ohip::Decoded decoded = decode(alone, origin);
   require(decoded.damage.empty() && decoded.rejects.empty() && decoded.records.size() == 1);
-  require(decoded.records.front().event == record.event);
+  require(decoded.records.front().event() == record.event());
   require(decoded.records.front().headers == record.headers);
-  require(
-      record.value.starts_with(std::string_view(record.event).substr(0, record.event.size() - 1)));
+  require(record.value.starts_with(record.event().substr(0, record.event_size - 1)));
 }
 
 }  // namespace
@@ -34,9 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(!decoded.cut_off || !decoded.damage.empty());
   std::size_t place = 0;
   for (const ohip::Record& record : decoded.records) {
-    place = batch.body.find(record.event, place);
+    place = batch.body.find(record.event(), place);
     require(place != std::string::npos);
-    place += record.event.size();
+    place += record.event_size;
     check_record(record, batch, origin);
   }
   for (const ohip::Reject& reject : decoded.rejects) {
