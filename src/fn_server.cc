@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <future>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -149,18 +150,17 @@ FnServer::~FnServer() {
 }
 
 void FnServer::serve(const Stop& stop) {
-  std::jthread watcher([&](const std::stop_token& served) {
-    while (!served.stop_requested()) {
-      stop.wait(1s);
-      if (stop.requested() && !impl_->answering) {
-        stop_reading(impl_->socket);  // again and again: one may just be being accepted
-      }
-      if (stop.requested()) {
-        std::this_thread::sleep_for(5ms);
-      }
+  const auto served =
+      std::async(std::launch::async, [this] { return impl_->http.listen_after_bind(); });
+  while (served.wait_for(0s) != std::future_status::ready) {
+    stop.wait(1s);
+    if (stop.requested() && !impl_->answering) {
+      stop_reading(impl_->socket);  // again and again: one may just be being accepted
     }
-  });
-  impl_->http.listen_after_bind();
+    if (stop.requested()) {
+      std::this_thread::sleep_for(5ms);
+    }
+  }
   if (!stop.requested()) {
     fail(ExitStatus::kSoftware, "{} accepts no more connections", impl_->socket.string());
   }

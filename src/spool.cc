@@ -264,15 +264,21 @@ void Spool::commit(const Batch& batch) const {
 }
 
 fs::path Spool::quarantine(const Batch& batch, std::string_view reason) const {
-  fs::path to = quarantine_path(batch.file);
-  replace_file(fs::path(to).replace_extension(".reason"), reason, kOnError);
+  const fs::path from = directory_ / batch.file;
+  fs::path to = quarantine_path(from.stem().string() + std::string(kWhole));
+  const fs::path why = fs::path(to).replace_extension(".reason");
+  replace_file(why, reason, kOnError);
+  if (batch.body.empty()) {
+    remove_file(from);
+    return why;
+  }
   if (batch.storage_error.empty()) {
-    rename_file(directory_ / batch.file, to, kOnError);
+    rename_file(from, to, kOnError);
     sync_directory(to.parent_path(), kOnError);
     sync_directory(directory_, kOnError);
   } else {
     replace_file(to, batch.body, kOnError);
-    remove_file(directory_ / batch.file);
+    remove_file(from);
   }
   return to;
 }

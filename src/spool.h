@@ -117,7 +117,8 @@ class Spool {
 
   // Every event of the batch is acknowledged or in quarantine: the file is gone on return.
   void commit(const Batch& batch) const;
-  // Moves the whole batch into the quarantine; durable on return; returns where it is.
+  // Moves the whole batch into the quarantine, the reason alone where there are no bytes; durable
+  // on return; returns where it is.
   std::filesystem::path quarantine(const Batch& batch, std::string_view reason) const;
   // Copies one event of it into the quarantine; number counts from 1, in the batch's order of such
   // events. Doing it again changes nothing. Durable on return.

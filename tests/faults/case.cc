@@ -69,6 +69,7 @@ Case::Case(Stage& the_stage, Row& row, std::string what, std::vector<std::string
                  {"OHIP_EXTERNAL_SYSTEM", o.external_system},
                  {"OHIP_HOTELS", fmt::format("{}", fmt::join(hotels_, ","))},
                  {"OHIP_SPOOL_DIR", spool.string()},
+                 {"OHIP_MAX_POLLS_PER_MINUTE", "0"},  // a batch is taken while another is delivered
                  {"KAFKA_TOPIC", kTopic},
                  {"KAFKA_BOOTSTRAP_SERVERS", stage.kafka.bootstrap()}};
 }
