@@ -34,6 +34,12 @@ struct Event {
 
   int fd() const { return std::atoi(arguments.c_str()); }
 
+  std::string describe() const {
+    const bool names_file = name == "openat" || name == "rename" || name == "unlink";
+    return fmt::format("{}({})", name,
+                       names_file ? text() : arguments.substr(0, arguments.find(',')));
+  }
+
   // The n-th string among the arguments, which strace writes as \x41\x42.
   std::string text(std::size_t n = 0) const {
     std::size_t begin = arguments.find('"');
@@ -296,10 +302,8 @@ void check_order(Case& one, Row& row, const Scenario& scenario, Disk disk,
     progress.play(event);
     for (const Names& names : disk.views()) {
       const std::string broken = Promise(scenario, progress, names).broken();
-      one.expect(
-          broken.empty(),
-          fmt::format("the machine stops after {}({}: {}", event.name,
-                      contains(event.arguments, "\"") ? event.text() : event.arguments, broken));
+      one.expect(broken.empty(),
+                 fmt::format("the machine stops after {}: {}", event.describe(), broken));
     }
     ++row.cases;
   }
