@@ -49,7 +49,7 @@ std::vector<QueueName> in_order(const Config& config, std::vector<QueueName> que
   std::vector<std::pair<Urgency, QueueName>> urgent;
   for (QueueName& queue : queues) {
     const Spool::Glance glance = Spool::glance(config.spool_dir, queue);
-    urgent.push_back({{glance.pending == 0, glance.last_polled}, std::move(queue)});
+    urgent.emplace_back(Urgency(glance.pending == 0, glance.last_polled), std::move(queue));
   }
   std::stable_sort(urgent.begin(), urgent.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -266,7 +266,7 @@ void Spool::commit(const Batch& batch) const {
 fs::path Spool::quarantine(const Batch& batch, std::string_view reason) const {
   const fs::path from = directory_ / batch.file;
   fs::path to = quarantine_path(from.stem().string() + std::string(kWhole));
-  const fs::path why = fs::path(to).replace_extension(".reason");
+  fs::path why = fs::path(to).replace_extension(".reason");
   replace_file(why, reason, kOnError);
   if (batch.body.empty()) {
     remove_file(from);
