@@ -37,7 +37,7 @@ struct Event {
   std::string describe() const {
     const bool names_file = name == "openat" || name == "rename" || name == "unlink";
     return fmt::format("{}({})", name,
-                       names_file ? text() : arguments.substr(0, arguments.find(',')));
+                       names_file ? text() : arguments.substr(0, arguments.find_first_of(",)")));
   }
 
   // The n-th string among the arguments, which strace writes as \x41\x42.
@@ -243,7 +243,7 @@ class Promise {
       return "a name says that an answer is whole which is not";
     }
     if (!scenario_.in_memory && progress_.decided && size() > 0 && !is_whole() && !is_settled()) {
-      return "the answer is neither there nor delivered";
+      return "the answer is neither there, by its last name, nor delivered";
     }
     if (progress_.asked && !has_trace() && !is_settled()) {
       return "OHIP was asked, and nothing shows it";
@@ -256,7 +256,8 @@ class Promise {
 
   bool is_whole() const {
     return count(names_, [&](const fs::path& path, const File& file) {
-             return is_batch(path) && file.durable >= size();
+             const bool named = path.extension() == ".json" || (scenario_.left && is_batch(path));
+             return named && file.durable >= size();
            }) > 0;
   }
 
