@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -52,17 +52,23 @@ struct Decoding {
   std::size_t events = 0;
 };
 
+// Other programs do not count.
+double cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 Decoding decode_once(const Batch& batch) {
   const Origin origin{"gateway.example", "OHIPDEMO", "ohip.business-events"};
   const std::size_t before = allocations;
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = cpu_seconds();
   const Decoded decoded = decode(batch, origin);
-  const auto end = std::chrono::steady_clock::now();
+  const double end = cpu_seconds();
   if (!decoded.damage.empty() || !decoded.rejects.empty()) {
     throw std::logic_error("not decoded: " + decoded.damage);
   }
-  return {std::chrono::duration<double>(end - begin).count(), allocations - before,
-          decoded.records.size()};
+  return {end - begin, allocations - before, decoded.records.size()};
 }
 
 Batch batch_of(const std::vector<std::string>& events) {
