@@ -96,7 +96,10 @@ void sync_file(int fd, const fs::path& path, ExitStatus on_error) {
 }
 
 void sync_directory(const fs::path& path, ExitStatus on_error) {
-  const UniqueFd fd = open_file(path, O_RDONLY | O_DIRECTORY, on_error);
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) {
+    fail_errno(on_error, "open", path);
+  }
   sync_file(fd.get(), path, on_error);
 }
 

@@ -51,6 +51,7 @@ void make_directories(const std::filesystem::path& path, ExitStatus on_error);
 void write_all(int fd, std::string_view bytes, const std::filesystem::path& path,
                ExitStatus on_error);
 void sync_file(int fd, const std::filesystem::path& path, ExitStatus on_error);
+// Also where the path is a link to it, as a state directory of systemd's DynamicUser= is.
 void sync_directory(const std::filesystem::path& path, ExitStatus on_error);
 void rename_file(const std::filesystem::path& from, const std::filesystem::path& to,
                  ExitStatus on_error);

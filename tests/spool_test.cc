@@ -60,6 +60,15 @@ const std::vector<std::string> kEmptySpool = {"lock", "quarantine"};
 
 }  // namespace
 
+TEST_CASE("the spool may be a link to a directory, as systemd's DynamicUser= makes it one") {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory.path() / "private");
+  const fs::path link = directory.path() / "state";
+  fs::create_directory_symlink("private", link);
+  CHECK(Spool::open(link, kQueue));
+  CHECK(files_in(link) == std::vector<std::string>{kQueue.gateway_host});
+}
+
 TEST_CASE("an answer is kept verbatim under the time it was received and its request id") {
   const TemporaryDirectory root;
   Spool spool = open(root);
