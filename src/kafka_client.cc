@@ -318,8 +318,9 @@ void KafkaClient::report(const Slot& slot, const Delivery& delivery,
   health_.delivered(topic_name, delivery);
   const std::lock_guard lock(mutex_);
   slot.sending->fates[slot.index] = delivery;
-  --slot.sending->awaited;
-  changed_.notify_all();
+  if (--slot.sending->awaited == 0) {
+    changed_.notify_all();
+  }
 }
 
 }  // namespace ohip

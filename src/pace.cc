@@ -10,14 +10,18 @@ using namespace std::chrono_literals;
 constexpr Milliseconds kFirstPause = 1s;
 constexpr Milliseconds kLongestPause = 30s;
 constexpr auto kRequestInterval = 20ms;  // 50 a second
-constexpr int kSlowest = 8;              // times the full pace's interval
-constexpr int kRecovery = 16;            // answers until a doubled interval is halved again, about
+// Turns a minute apart to the microsecond would be 301 within a minute, now and then, by the
+// gateway's clock.
+constexpr auto kMargin = 1ms;
+constexpr int kSlowest = 8;    // times the full pace's interval
+constexpr int kRecovery = 16;  // answers until a doubled interval is halved again, about
 
 std::chrono::microseconds full_pace(int polls_per_minute) {
   if (polls_per_minute == 0) {
     return 0us;
   }
-  return std::max<std::chrono::microseconds>(kRequestInterval, 60'000'000us / polls_per_minute);
+  return kMargin +
+         std::max<std::chrono::microseconds>(kRequestInterval, 60'000'000us / polls_per_minute);
 }
 
 }  // namespace

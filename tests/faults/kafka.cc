@@ -105,6 +105,7 @@ const std::vector<Failure> kAfterwards = {
     produce("fatal: out of order", RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, 75),
     produce("producer unknown", RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID, 75),
     produce("an error nobody knows", RD_KAFKA_RESP_ERR_UNKNOWN, 75),
+    produce("the same once: the next batch does not overtake", RD_KAFKA_RESP_ERR_UNKNOWN, 75, 1),
 };
 
 // The deadline, the grace for what was taken, and what a busy machine needs.

@@ -106,8 +106,7 @@ class Disk {
     if (event.name == "openat") {
       open(event.text(), static_cast<int>(event.result), event.arguments);
     } else if (event.name == "rename") {
-      now_[event.text(1)] = now_[event.text()];
-      now_.erase(event.text());
+      rename(event.text(), event.text(1));
     } else if (event.name == "unlink") {
       now_.erase(event.text());
     } else if (event.name == "fsync" && directories_.contains(event.fd())) {
@@ -135,6 +134,12 @@ class Disk {
     }
     if (now_.contains(path)) {
       files_[fd] = now_[path];
+    }
+  }
+
+  void rename(const fs::path& from, const fs::path& to) {
+    if (auto name = now_.extract(from)) {
+      now_[to] = name.mapped();
     }
   }
 
@@ -214,8 +219,10 @@ struct Scenario {
   int status = 0;
 };
 
+// The token's file is hidden.
 bool is_batch(const fs::path& file) {
-  return file.extension() == ".json" || file.extension() == ".part";
+  const bool named = file.extension() == ".json" || file.extension() == ".part";
+  return named && !file.filename().string().starts_with('.');
 }
 
 bool in_quarantine(const fs::path& file) {
@@ -238,7 +245,7 @@ class Promise {
   // Empty: it is kept.
   std::string broken() const {
     if (count(names_, [](const fs::path& path, const File& file) {
-          return path.extension() == ".json" && file.durable < file.size;
+          return is_batch(path) && path.extension() == ".json" && file.durable < file.size;
         }) > 0) {
       return "a name says that an answer is whole which is not";
     }
@@ -256,8 +263,8 @@ class Promise {
 
   bool is_whole() const {
     return count(names_, [&](const fs::path& path, const File& file) {
-             const bool named = path.extension() == ".json" || (scenario_.left && is_batch(path));
-             return named && file.durable >= size();
+             const bool named = path.extension() == ".json" || scenario_.left;
+             return is_batch(path) && named && file.durable >= size();
            }) > 0;
   }
 
