@@ -36,6 +36,7 @@ const std::map<std::string, std::string> kOciStreaming = {
     {"security.protocol", "SASL_SSL"},
     {"sasl.mechanism", "PLAIN"},          // the only one without Oracle's Java SDK; an auth token
     {"enable.idempotence", "false"},      // not implemented there: a fatal error in librdkafka
+    {"linger.ms", "5"},                   // without idempotence two requests may change places
     {"max.in.flight", "1"},               // keeps the order all the same when a request is repeated
     {"message.max.bytes", "1000000"},     // a message and a request may have 1 MB
     {"batch.size", "1000000"},            // the same

@@ -67,6 +67,7 @@ TEST_CASE("the profile oci-streaming is what OCI Streaming takes") {
   CHECK(properties.at("security.protocol") == "SASL_SSL");
   CHECK(properties.at("sasl.mechanism") == "PLAIN");
   CHECK(properties.at("enable.idempotence") == "false");
+  CHECK(properties.at("linger.ms") == "5");
   CHECK(properties.at("max.in.flight") == "1");
   CHECK(std::stoi(properties.at("message.max.bytes")) <= 1'000'000);
   CHECK(properties.at("compression.type") == "none");

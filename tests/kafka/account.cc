@@ -2,6 +2,7 @@
 
 #include <map>
 #include <ostream>
+#include <set>
 #include <utility>
 
 namespace ohip::test {
@@ -13,6 +14,25 @@ std::map<std::string, std::size_t> positions(const std::vector<std::string>& han
     positions[handed_out[i]] = i;
   }
   return positions;
+}
+
+// Without what is delivered again later, each key's changes lie in the order they were made in.
+bool is_newest_last(const std::map<std::string, std::size_t>& position,
+                    const std::vector<Message>& delivered) {
+  std::set<std::string> seen;                // values, from the end
+  std::map<std::string, std::size_t> after;  // position, by key
+  for (auto message = delivered.rbegin(); message != delivered.rend(); ++message) {
+    const auto found = position.find(message->value);
+    if (found == position.end() || !seen.insert(message->value).second) {
+      continue;
+    }
+    const auto [next, is_last] = after.emplace(message->key, found->second);
+    if (!is_last && next->second < found->second) {
+      return false;
+    }
+    next->second = found->second;
+  }
+  return true;
 }
 
 }  // namespace
@@ -34,6 +54,7 @@ Account settle(const std::vector<std::string>& handed_out, const std::vector<Mes
       last[message.key] = found->second;
     }
   }
+  account.newest_last = is_newest_last(position, delivered);
   account.delivered = times.size();
   account.lost = position.size() - times.size();
   return account;
@@ -42,7 +63,8 @@ Account settle(const std::vector<std::string>& handed_out, const std::vector<Mes
 std::ostream& operator<<(std::ostream& out, const Account& account) {
   return out << account.handed_out << " handed out, " << account.delivered << " delivered, "
              << account.lost << " lost, " << account.duplicated << " duplicated"
-             << (account.in_order ? "" : ", out of order");
+             << (account.in_order ? "" : ", first ones out of order")
+             << (account.newest_last ? "" : ", last ones out of order");
 }
 
 }  // namespace ohip::test

@@ -17,6 +17,7 @@ struct Account {
   std::size_t duplicated = 0;  // deliveries beyond the first
   std::size_t foreign = 0;     // values that OHIP never handed out
   bool in_order = true;        // of each key, the first deliveries
+  bool newest_last = true;     // of each key, the last deliveries are in order
 };
 
 Account settle(const std::vector<std::string>& handed_out, const std::vector<Message>& delivered);

@@ -61,7 +61,7 @@ void check_nothing_lost(const char* what, const Account& account) {
   CHECK(account.handed_out == kEvents);
   CHECK(account.lost == 0);
   CHECK(account.foreign == 0);
-  CHECK(account.in_order);
+  CHECK(account.newest_last);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ void check_all_arrive_in_order(Installation& installation, const ohip::MockKafka
   const Account account = settle(installation.handed_out(), consume(cluster.bootstrap(), "events"));
   INFO(account);
   CHECK(account.lost == 0);
-  CHECK(account.in_order);
+  CHECK(account.newest_last);
 }
 
 }  // namespace
