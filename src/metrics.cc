@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iomanip>
 #include <map>
 #include <sstream>
 #include <string>
@@ -23,8 +24,14 @@ double seconds(TimePoint time) {
       std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
 }
 
-// Values by series, such as `ohip_poll_polls_total{hotel="ABC"}`.
+// Values by series, such as `ohip_poll_polls_total{file="ohip-poll.prom",hotel="ABC"}`.
 using Series = std::map<std::string, double, std::less<>>;
+
+std::string quoted(const std::string& text) {
+  std::ostringstream out;
+  out << std::quoted(text);
+  return out.str();
+}
 
 // What an earlier run left; nothing where it cannot be understood.
 Series read_series(const std::filesystem::path& file) {
@@ -74,7 +81,14 @@ constexpr std::array kFamilies = {
 
 class Exposition {
  public:
-  explicit Exposition(Series before) : before_(std::move(before)) {}
+  explicit Exposition(const std::filesystem::path& file)
+      : before_(read_series(file)), label_(fmt::format("file={}", quoted(file.filename()))) {}
+
+  std::string series(std::string_view name) const { return fmt::format("{}{{{}}}", name, label_); }
+
+  std::string series(std::string_view name, std::string_view label, const std::string& text) const {
+    return fmt::format("{}{{{},{}={}}}", name, label_, label, quoted(text));
+  }
 
   void family(std::string_view name, std::string_view help) {
     text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name,
@@ -87,12 +101,12 @@ class Exposition {
 
   void gauge(std::string_view name, std::string_view help, double number) {
     family(name, help);
-    value(std::string(name), number);
+    value(series(name), number);
   }
 
   void counter(std::string_view name, std::string_view help, std::size_t more) {
     family(name, help);
-    value(std::string(name), earlier(std::string(name)) + static_cast<double>(more));
+    value(series(name), earlier(series(name)) + static_cast<double>(more));
   }
 
   double earlier(const std::string& series) const {
@@ -105,12 +119,9 @@ class Exposition {
 
  private:
   Series before_;
+  std::string label_;  // of all series: node_exporter shows none where two files share one
   std::string text_;
 };
-
-std::string of_hotel(std::string_view name, const std::string& hotel) {
-  return fmt::format("{}{{hotel=\"{}\"}}", name, hotel);
-}
 
 std::vector<QueueReport> bounded(std::vector<QueueReport> queues) {
   std::sort(queues.begin(), queues.end(),
@@ -132,10 +143,12 @@ std::vector<QueueReport> bounded(std::vector<QueueReport> queues) {
 void add_runs(Exposition& metrics, ExitStatus status) {
   constexpr std::string_view kName = "ohip_poll_runs_total";
   metrics.family(kName, "Runs that ended, by exit status.");
-  const std::string now = fmt::format("{}{{status=\"{}\"}}", kName, static_cast<int>(status));
+  const std::string now = metrics.series(kName, "status", fmt::to_string(static_cast<int>(status)));
+  std::string own = metrics.series(kName);
+  own.pop_back();
   Series runs = {{now, metrics.earlier(now) + 1}};
   for (const auto& [series, count] : metrics.before()) {
-    if (series.starts_with(kName)) {
+    if (series.starts_with(own)) {
       runs.emplace(series, count);
     }
   }
@@ -147,16 +160,16 @@ void add_runs(Exposition& metrics, ExitStatus status) {
 void add_run(Exposition& metrics, const RunReport& report, TimePoint now) {
   const QueueReport total = report.total();
   metrics.family("ohip_poll_info", "The program's version.");
-  metrics.value(fmt::format("ohip_poll_info{{version=\"{}\"}}", kVersion), 1);
+  metrics.value(metrics.series("ohip_poll_info", "version", kVersion), 1);
   metrics.gauge("ohip_poll_last_run_timestamp_seconds", "When the last run ended.", seconds(now));
   metrics.gauge("ohip_poll_last_run_duration_seconds", "How long it took.",
                 std::chrono::duration<double>(report.duration).count());
   metrics.gauge("ohip_poll_last_run_exit_status", "Its exit status.",
                 static_cast<double>(report.status));
-  const std::string success = "ohip_poll_last_success_timestamp_seconds";
+  constexpr std::string_view kSuccess = "ohip_poll_last_success_timestamp_seconds";
   const bool succeeded = report.status == ExitStatus::kOk;
-  metrics.gauge(success, "When the last run with exit status 0 ended; 0: never.",
-                succeeded ? seconds(now) : metrics.earlier(success));
+  metrics.gauge(kSuccess, "When the last run with exit status 0 ended; 0: never.",
+                succeeded ? seconds(now) : metrics.earlier(metrics.series(kSuccess)));
   add_runs(metrics, report.status);
   metrics.counter("ohip_poll_token_fetches_total", "Access tokens asked for.",
                   report.token_fetches);
@@ -167,7 +180,7 @@ void add_hotels(Exposition& metrics, const std::vector<QueueReport>& queues, Tim
   for (const Family& family : kFamilies) {
     metrics.family(family.name, family.help);
     for (const QueueReport& queue : queues) {
-      const std::string series = of_hotel(family.name, queue.hotel);
+      const std::string series = metrics.series(family.name, "hotel", queue.hotel);
       const double before = family.is_counter() ? metrics.earlier(series) : 0;
       metrics.value(series, before + static_cast<double>(family.value(queue)));
     }
@@ -175,13 +188,13 @@ void add_hotels(Exposition& metrics, const std::vector<QueueReport>& queues, Tim
   constexpr std::string_view kOldest = "ohip_poll_pending_oldest_timestamp_seconds";
   metrics.family(kOldest, "When the oldest pending answer was received; 0: none is pending.");
   for (const QueueReport& queue : queues) {
-    metrics.value(of_hotel(kOldest, queue.hotel),
+    metrics.value(metrics.series(kOldest, "hotel", queue.hotel),
                   queue.oldest_pending ? seconds(*queue.oldest_pending) : 0);
   }
   constexpr std::string_view kSuccess = "ohip_poll_hotel_last_success_timestamp_seconds";
   metrics.family(kSuccess, "When the queue was last served without trouble; 0: never.");
   for (const QueueReport& queue : queues) {
-    const std::string series = of_hotel(kSuccess, queue.hotel);
+    const std::string series = metrics.series(kSuccess, "hotel", queue.hotel);
     const bool served = queue.status == ExitStatus::kOk && !queue.held && !queue.not_polled;
     metrics.value(series, served ? seconds(now) : metrics.earlier(series));
   }
@@ -191,7 +204,7 @@ void add_hotels(Exposition& metrics, const std::vector<QueueReport>& queues, Tim
 
 void write_metrics(const std::filesystem::path& file, const RunReport& report, TimePoint now) {
   constexpr mode_t kReadableByAll = 0644;
-  Exposition metrics(read_series(file));
+  Exposition metrics(file);
   add_run(metrics, report, now);
   add_hotels(metrics, bounded(report.queues), now);
   replace_file(file, metrics.text(), ExitStatus::kSpool, kReadableByAll);

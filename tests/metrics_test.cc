@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #include "catch.h"
@@ -53,27 +54,34 @@ TEST_CASE_METHOD(Fixture, "a run's figures can be read, by hotel") {
   report.duration = 1'500ms;
   report.token_fetches = 1;
   const std::string text = write(report);
-  CHECK(has_line(text, "ohip_poll_last_run_timestamp_seconds 1795460825"));
-  CHECK(has_line(text, "ohip_poll_last_run_duration_seconds 1.5"));
-  CHECK(has_line(text, "ohip_poll_last_run_exit_status 0"));
-  CHECK(has_line(text, "ohip_poll_last_success_timestamp_seconds 1795460825"));
-  CHECK(has_line(text, "ohip_poll_runs_total{status=\"0\"} 1"));
-  CHECK(has_line(text, "ohip_poll_token_fetches_total 1"));
-  CHECK(has_line(text, "ohip_poll_polls_total{hotel=\"ABC\"} 2"));
-  CHECK(has_line(text, "ohip_poll_events_taken_total{hotel=\"ABC\"} 21"));
-  CHECK(has_line(text, "ohip_poll_events_delivered_total{hotel=\"ABC\"} 20"));
-  CHECK(has_line(text, "ohip_poll_quarantined_total{hotel=\"ABC\"} 1"));
-  CHECK(has_line(text, "ohip_poll_events_possibly_lost_total{hotel=\"ABC\"} 3"));
-  CHECK(has_line(text, "ohip_poll_pending_oldest_timestamp_seconds{hotel=\"ABC\"} 0"));
-  CHECK(has_line(text, "ohip_poll_hotel_last_success_timestamp_seconds{hotel=\"ABC\"} 1795460825"));
+  CHECK(has_line(text, "ohip_poll_last_run_timestamp_seconds{file=\"ohip-poll.prom\"} 1795460825"));
+  CHECK(has_line(text, "ohip_poll_last_run_duration_seconds{file=\"ohip-poll.prom\"} 1.5"));
+  CHECK(has_line(text, "ohip_poll_last_run_exit_status{file=\"ohip-poll.prom\"} 0"));
+  CHECK(has_line(text,
+                 "ohip_poll_last_success_timestamp_seconds{file=\"ohip-poll.prom\"} 1795460825"));
+  CHECK(has_line(text, "ohip_poll_runs_total{file=\"ohip-poll.prom\",status=\"0\"} 1"));
+  CHECK(has_line(text, "ohip_poll_token_fetches_total{file=\"ohip-poll.prom\"} 1"));
+  CHECK(has_line(text, "ohip_poll_polls_total{file=\"ohip-poll.prom\",hotel=\"ABC\"} 2"));
+  CHECK(has_line(text, "ohip_poll_events_taken_total{file=\"ohip-poll.prom\",hotel=\"ABC\"} 21"));
+  CHECK(
+      has_line(text, "ohip_poll_events_delivered_total{file=\"ohip-poll.prom\",hotel=\"ABC\"} 20"));
+  CHECK(has_line(text, "ohip_poll_quarantined_total{file=\"ohip-poll.prom\",hotel=\"ABC\"} 1"));
+  CHECK(has_line(text,
+                 "ohip_poll_events_possibly_lost_total{file=\"ohip-poll.prom\",hotel=\"ABC\"} 3"));
+  CHECK(has_line(
+      text, "ohip_poll_pending_oldest_timestamp_seconds{file=\"ohip-poll.prom\",hotel=\"ABC\"} 0"));
+  CHECK(has_line(text,
+                 "ohip_poll_hotel_last_success_timestamp_seconds{file=\"ohip-poll.prom\",hotel="
+                 "\"ABC\"} 1795460825"));
 }
 
 TEST_CASE_METHOD(Fixture, "counters go on from run to run") {
   report.queues = {queue("ABC")};
   write(report);
   const std::string text = write(report);
-  CHECK(has_line(text, "ohip_poll_runs_total{status=\"0\"} 2"));
-  CHECK(has_line(text, "ohip_poll_events_delivered_total{hotel=\"ABC\"} 40"));
+  CHECK(has_line(text, "ohip_poll_runs_total{file=\"ohip-poll.prom\",status=\"0\"} 2"));
+  CHECK(
+      has_line(text, "ohip_poll_events_delivered_total{file=\"ohip-poll.prom\",hotel=\"ABC\"} 40"));
 }
 
 TEST_CASE_METHOD(Fixture, "after a failure the last success stays what it was") {
@@ -83,14 +91,19 @@ TEST_CASE_METHOD(Fixture, "after a failure the last success stays what it was") 
   report.queues[0].pending = 1;
   report.queues[0].oldest_pending = kNow;
   const std::string text = write(report, kNow + 60s);
-  CHECK(has_line(text, "ohip_poll_last_run_timestamp_seconds 1795460885"));
-  CHECK(has_line(text, "ohip_poll_last_run_exit_status 75"));
-  CHECK(has_line(text, "ohip_poll_last_success_timestamp_seconds 1795460825"));
-  CHECK(has_line(text, "ohip_poll_hotel_last_success_timestamp_seconds{hotel=\"ABC\"} 1795460825"));
-  CHECK(has_line(text, "ohip_poll_pending_batches{hotel=\"ABC\"} 1"));
-  CHECK(has_line(text, "ohip_poll_pending_oldest_timestamp_seconds{hotel=\"ABC\"} 1795460825"));
-  CHECK(has_line(text, "ohip_poll_runs_total{status=\"0\"} 1"));
-  CHECK(has_line(text, "ohip_poll_runs_total{status=\"75\"} 1"));
+  CHECK(has_line(text, "ohip_poll_last_run_timestamp_seconds{file=\"ohip-poll.prom\"} 1795460885"));
+  CHECK(has_line(text, "ohip_poll_last_run_exit_status{file=\"ohip-poll.prom\"} 75"));
+  CHECK(has_line(text,
+                 "ohip_poll_last_success_timestamp_seconds{file=\"ohip-poll.prom\"} 1795460825"));
+  CHECK(has_line(text,
+                 "ohip_poll_hotel_last_success_timestamp_seconds{file=\"ohip-poll.prom\",hotel="
+                 "\"ABC\"} 1795460825"));
+  CHECK(has_line(text, "ohip_poll_pending_batches{file=\"ohip-poll.prom\",hotel=\"ABC\"} 1"));
+  CHECK(has_line(text,
+                 "ohip_poll_pending_oldest_timestamp_seconds{file=\"ohip-poll.prom\",hotel=\"ABC\"}"
+                 " 1795460825"));
+  CHECK(has_line(text, "ohip_poll_runs_total{file=\"ohip-poll.prom\",status=\"0\"} 1"));
+  CHECK(has_line(text, "ohip_poll_runs_total{file=\"ohip-poll.prom\",status=\"75\"} 1"));
 }
 
 TEST_CASE_METHOD(Fixture, "a queue that was not served keeps the time when it was") {
@@ -98,7 +111,8 @@ TEST_CASE_METHOD(Fixture, "a queue that was not served keeps the time when it wa
   write(report);
   report.queues[0].not_polled = true;
   CHECK(has_line(write(report, kNow + 60s),
-                 "ohip_poll_hotel_last_success_timestamp_seconds{hotel=\"ABC\"} 1795460825"));
+                 "ohip_poll_hotel_last_success_timestamp_seconds{file=\"ohip-poll.prom\",hotel="
+                 "\"ABC\"} 1795460825"));
 }
 
 TEST_CASE_METHOD(Fixture, "thousands of hotels do not become thousands of series") {
@@ -106,9 +120,20 @@ TEST_CASE_METHOD(Fixture, "thousands of hotels do not become thousands of series
     report.queues.push_back(queue(fmt::format("H{:04}", i)));
   }
   const std::string text = write(report);
-  CHECK(has_line(text, "ohip_poll_polls_total{hotel=\"H0499\"} 2"));
+  CHECK(has_line(text, "ohip_poll_polls_total{file=\"ohip-poll.prom\",hotel=\"H0499\"} 2"));
   CHECK(text.find("H0500") == std::string::npos);
-  CHECK(has_line(text, "ohip_poll_polls_total{hotel=\"other\"} 3000"));
+  CHECK(has_line(text, "ohip_poll_polls_total{file=\"ohip-poll.prom\",hotel=\"other\"} 3000"));
+}
+
+TEST_CASE_METHOD(Fixture, "two files of one directory have no series in common") {
+  report.queues = {queue("ABC")};
+  std::istringstream lines(write(report));
+  file = directory / "other.prom";
+  const std::string other = write(report);
+  for (std::string line; std::getline(lines, line);) {
+    CHECK((line.starts_with('#') ||
+           other.find(line.substr(0, line.rfind(' '))) == std::string::npos));
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "the file is readable by all and comes into being whole") {
@@ -120,8 +145,9 @@ TEST_CASE_METHOD(Fixture, "the file is readable by all and comes into being whol
 }
 
 TEST_CASE_METHOD(Fixture, "a broken file is replaced") {
-  std::ofstream(file) << "ohip_poll_runs_total{status=\"0\"} many\n\n garbage\n# x 1\n";
-  CHECK(has_line(write(report), "ohip_poll_runs_total{status=\"0\"} 1"));
+  std::ofstream(file)
+      << "ohip_poll_runs_total{file=\"ohip-poll.prom\",status=\"0\"} many\n\n garbage\n# x 1\n";
+  CHECK(has_line(write(report), "ohip_poll_runs_total{file=\"ohip-poll.prom\",status=\"0\"} 1"));
 }
 
 TEST_CASE_METHOD(Fixture, "every series has a type and a help line, and no time stamp") {

@@ -257,8 +257,9 @@ TEST_CASE_METHOD(World, "the metrics file has the figures of run after run") {
   ohip.enqueue("ABC", 4);
   CHECK(poll(run).status == 0);
   const std::string text = ohip::read_file(file, ohip::ExitStatus::kOk);
-  CHECK(count(text, "\nohip_poll_events_delivered_total{hotel=\"ABC\"} 7\n") == 1);
-  CHECK(count(text, "\nohip_poll_runs_total{status=\"0\"} 2\n") == 1);
+  CHECK(count(text, "\nohip_poll_events_delivered_total{file=\"ohip.prom\",hotel=\"ABC\"} 7\n") ==
+        1);
+  CHECK(count(text, "\nohip_poll_runs_total{file=\"ohip.prom\",status=\"0\"} 2\n") == 1);
 }
 
 TEST_CASE_METHOD(World, "metrics that cannot be written are a warning and no failure") {
