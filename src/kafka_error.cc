@@ -7,6 +7,9 @@
 namespace ohip {
 namespace {
 
+// Of unavailability before a poll: the promise of exit status 69.
+constexpr const char* kLater = "nothing was taken, the next run tries again";
+
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
@@ -35,7 +38,7 @@ KafkaTrouble lasting(ExitStatus status, std::string_view text, const std::string
   return {Error(status, readable(text), hint), true};
 }
 
-KafkaTrouble passing(ExitStatus status, std::string_view text, const std::string& hint = {}) {
+KafkaTrouble passing(ExitStatus status, std::string_view text, const std::string& hint = kLater) {
   return {Error(status, readable(text), hint), false};
 }
 
@@ -133,7 +136,7 @@ std::string topic_hint(ExitStatus status) {
     case ExitStatus::kConfig:
       return "create the topic, or name another one";
     default:
-      return {};
+      return kLater;
   }
 }
 
@@ -166,7 +169,7 @@ Error fatal_trouble(rd_kafka_resp_err_t code, std::string_view text) {
     case ExitStatus::kRefused:
       return {ExitStatus::kRefused, message, "grant this user Write on the topic"};
     default:
-      return {ExitStatus::kUnavailable, message};
+      return {ExitStatus::kUnavailable, message, kLater};
   }
 }
 
@@ -180,10 +183,11 @@ std::optional<KafkaTrouble> topic_trouble(const rd_kafka_metadata_topic_t& topic
   const std::span partitions(topic.partitions, static_cast<std::size_t>(topic.partition_cnt));
   for (const rd_kafka_metadata_partition_t& partition : partitions) {
     if (partition.leader < 0) {
-      return KafkaTrouble{
-          Error(ExitStatus::kUnavailable, fmt::format("Kafka: topic {}: partition {} has no leader",
-                                                      topic.topic, partition.id)),
-          false};
+      return KafkaTrouble{Error(ExitStatus::kUnavailable,
+                                fmt::format("Kafka: topic {}: partition {} has no leader",
+                                            topic.topic, partition.id),
+                                kLater),
+                          false};
     }
   }
   return std::nullopt;
@@ -197,7 +201,8 @@ std::optional<Error> proof_trouble(const Delivery& delivery, std::string_view to
   if (delivery.status == ExitStatus::kPending) {
     return Error(ExitStatus::kUnavailable,
                  fmt::format("Kafka: no answer whether topic {} may be written to: {}", topic,
-                             delivery.reason));
+                             delivery.reason),
+                 kLater);
   }
   return Error(delivery.status, delivery.reason, topic_hint(delivery.status));
 }

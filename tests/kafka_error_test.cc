@@ -64,6 +64,7 @@ TEST_CASE("what librdkafka reports becomes a status, and whether to try again") 
   const KafkaTrouble trouble = connection_trouble(given.code, given.text);
   CHECK(trouble.error.status() == given.status);
   CHECK(trouble.lasting == given.lasting);
+  CHECK_FALSE(trouble.error.hint().empty());
 }
 
 TEST_CASE("a message names the broker and the reason, and not librdkafka's inner states") {
