@@ -16,6 +16,7 @@ using Reason = std::array<char, 512>;
 
 constexpr Milliseconds kSlice{50};  // after which a wait looks at what happened meanwhile
 constexpr Milliseconds kAnswer{2'000};
+constexpr Milliseconds kHandOver{1};      // for librdkafka's threads to notice that all is there
 constexpr Milliseconds kSettling{1'000};  // of a topic just created, of leaders just elected
 constexpr Milliseconds kProof{10'000};
 constexpr Milliseconds kPurging{5'000};
@@ -265,6 +266,7 @@ std::vector<Delivery> KafkaClient::send(std::span<const Record> records, SteadyP
   for (std::size_t i = 0; i < records.size(); ++i) {
     produce(records[i], {sending, i}, end);
   }
+  rd_kafka_flush(kafka_.get(), kHandOver.count());
   std::unique_lock lock(mutex_);
   const auto all_in = [&] { return sending->awaited == 0; };
   changed_.wait_until(lock, end, [&] { return all_in() || health_.lasting(); });

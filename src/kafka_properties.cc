@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "text.h"
 
@@ -19,8 +20,8 @@ const std::map<std::string, std::string> kDefaults = {
     {"allow.auto.create.topics", "false"},  // a misspelt topic is an error, not a new topic
     {"client.id", "ohip-poll"},
     {"enable.idempotence", "true"},  // no duplicates and no change of order by librdkafka's retries
-    // Records handed over together go in one request; librdkafka waits in whole milliseconds.
-    {"linger.ms", "0.5"},
+    // Records handed over together go in one request: KafkaClient flushes when all are there.
+    {"linger.ms", "5"},
     // A broker takes any first sequence number of a producer new to it, and librdkafka takes the
     // success of a later request for that of an earlier one: with two in flight, a batch refused
     // while a partition changes its leader would be reported as delivered.
@@ -36,7 +37,6 @@ const std::map<std::string, std::string> kOciStreaming = {
     {"security.protocol", "SASL_SSL"},
     {"sasl.mechanism", "PLAIN"},          // the only one without Oracle's Java SDK; an auth token
     {"enable.idempotence", "false"},      // not implemented there: a fatal error in librdkafka
-    {"linger.ms", "5"},                   // without idempotence two requests may change places
     {"max.in.flight", "1"},               // keeps the order all the same when a request is repeated
     {"message.max.bytes", "1000000"},     // a message and a request may have 1 MB
     {"batch.size", "1000000"},            // the same
@@ -101,6 +101,18 @@ bool is_secret(std::string_view property) {
   return std::any_of(kMarks.begin(), kMarks.end(), [&](std::string_view mark) {
     return property.find(mark) != std::string_view::npos;
   });
+}
+
+void leave_sasl_plugins_out(const std::map<std::string, std::string>& properties) {
+  const auto value = [&](const char* property) {
+    const auto found = properties.find(property);
+    return found == properties.end() ? "" : lower_case(found->second);
+  };
+  const std::string mechanism = value("sasl.mechanism");
+  const bool kerberos = mechanism.empty() || mechanism == "gssapi";  // librdkafka's default
+  if (!value("security.protocol").starts_with("sasl") || !kerberos) {
+    setenv("SASL_PATH", "/nonexistent", 0);
+  }
 }
 
 KafkaProperties::KafkaProperties(KafkaProfile profile, Milliseconds deadline)

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "error.h"
 #include "job.h"
+#include "kafka_properties.h"
 #include "log.h"
 #include "metrics.h"
 #include "program.h"
@@ -46,6 +47,7 @@ ExitStatus run(int argc, char** argv) {
     return ExitStatus::kOk;
   }
   const Config config = load_config(options, process_environment());
+  leave_sasl_plugins_out(config.kafka);
   const Stop stop;
   SystemClock clock(stop);
   const Log log(level_for(config), config.log_format, make_request_id());

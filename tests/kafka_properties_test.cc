@@ -3,6 +3,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <array>
+#include <cstdlib>
 #include <map>
 
 #include "catch.h"
@@ -54,7 +55,7 @@ TEST_CASE("by default what is acknowledged is stored once, in order, where Java 
   CHECK(properties.at("acks") == "all");
   CHECK(properties.at("enable.idempotence") == "true");
   CHECK(properties.at("partitioner") == "murmur2_random");
-  CHECK(properties.at("linger.ms") == "0.5");
+  CHECK(properties.at("linger.ms") == "5");
   CHECK(properties.at("max.in.flight") == "1");
   CHECK(properties.at("socket.nagle.disable") == "true");
   CHECK(properties.at("allow.auto.create.topics") == "false");
@@ -67,7 +68,6 @@ TEST_CASE("the profile oci-streaming is what OCI Streaming takes") {
   CHECK(properties.at("security.protocol") == "SASL_SSL");
   CHECK(properties.at("sasl.mechanism") == "PLAIN");
   CHECK(properties.at("enable.idempotence") == "false");
-  CHECK(properties.at("linger.ms") == "5");
   CHECK(properties.at("max.in.flight") == "1");
   CHECK(std::stoi(properties.at("message.max.bytes")) <= 1'000'000);
   CHECK(properties.at("compression.type") == "none");
@@ -145,6 +145,24 @@ TEST_CASE("a secret that librdkafka refuses is not repeated") {
   CHECK_FALSE(is_secret("sasl.username"));
   CHECK_FALSE(is_secret("ssl.key.location"));
   CHECK_FALSE(mentions(refusal({{"ssl_key", "hunter2"}}), "hunter2"));
+}
+
+TEST_CASE("Cyrus SASL's plug-ins are left out where Kerberos is not used, or the user says where") {
+  const auto path_with = [](const Properties& properties) -> std::string {
+    leave_sasl_plugins_out(properties);
+    const char* path = std::getenv("SASL_PATH");
+    return path == nullptr ? "" : path;
+  };
+  unsetenv("SASL_PATH");
+  CHECK(path_with({{"security.protocol", "SASL_SSL"}}).empty());
+  CHECK(path_with({{"security.protocol", "sasl_plaintext"}, {"sasl.mechanism", "GSSAPI"}}).empty());
+  CHECK(path_with({{"security.protocol", "SASL_SSL"}, {"sasl.mechanism", "PLAIN"}}) ==
+        "/nonexistent");
+  unsetenv("SASL_PATH");
+  CHECK(path_with({}) == "/nonexistent");
+  setenv("SASL_PATH", "/opt/sasl2", 1);
+  CHECK(path_with({}) == "/opt/sasl2");
+  unsetenv("SASL_PATH");
 }
 
 }  // namespace ohip
