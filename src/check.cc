@@ -18,16 +18,18 @@ namespace {
 // Runs the steps in their order, and all of them: one visit mends everything.
 class Checklist {
  public:
-  // The step returns what it found, or throws Error.
-  void step(std::string_view name, const std::function<std::string()>& run) {
+  // The step returns what it found, or throws Error. False: it failed.
+  bool step(std::string_view name, const std::function<std::string()>& run) {
     try {
       print(name, "OK", run());
+      return true;
     } catch (const Error& error) {
       print(name, "FAILED", error.what());
       if (!error.hint().empty()) {
         fmt::print("{:<15}         {}\n", "", error.hint());
       }
       status_ = more_serious(status_, error.status());
+      return false;
     }
   }
 
@@ -84,13 +86,13 @@ ExitStatus check(const Config& config, Clock& clock, const Log& log) {
     oauth.token(http);
     return config.gateway.url + " accepts the credentials";
   });
-  std::optional<KafkaPublisher> publisher;
-  checklist.step("Kafka", [&] {
-    publisher.emplace(config.kafka, log).check({});
+  KafkaPublisher publisher(config.kafka, log);
+  const bool connected = checklist.step("Kafka", [&] {
+    publisher.check({});
     return config.kafka.at("bootstrap.servers") + " accepts the connection";
   });
-  if (publisher) {
-    checklist.step("topic", [&] { return check_topic(config, *publisher); });
+  if (connected) {
+    checklist.step("topic", [&] { return check_topic(config, publisher); });
   }
   return checklist.status();
 }

@@ -57,7 +57,7 @@ KafkaClient::KafkaClient(const std::map<std::string, std::string>& properties, c
   Reason reason{};
   kafka_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, configuration.get(), reason.data(), reason.size()));
   if (!kafka_) {
-    fail(ExitStatus::kConfig, "kafka: {}", reason.data());
+    fail(ExitStatus::kConfig, "Kafka: {}", reason.data());
   }
   static_cast<void>(configuration.release());  // kafka_ owns it now
   const KafkaQueue main(rd_kafka_queue_get_main(kafka_.get()));

@@ -17,10 +17,10 @@ void set(rd_kafka_conf_t* configuration, const std::string& name, const std::str
     case RD_KAFKA_CONF_OK:
       return;
     case RD_KAFKA_CONF_UNKNOWN:
-      fail(ExitStatus::kConfig, "kafka: {}: librdkafka {} knows no such property", name,
+      fail(ExitStatus::kConfig, "Kafka: {}: librdkafka {} knows no such property", name,
            rd_kafka_version_str());
     default:  // names a wrong number or choice; a secret is neither
-      fail(ExitStatus::kConfig, "kafka: {}: {}", name, reason.data());
+      fail(ExitStatus::kConfig, "Kafka: {}: {}", name, reason.data());
   }
 }
 

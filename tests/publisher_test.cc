@@ -186,12 +186,12 @@ TEST_CASE("a key goes to the partition that Java's producer would choose") {
 TEST_CASE("an unknown property is named") {
   const Error error = refused_properties({{"no.such.property", "hunter2"}});
   CHECK(error.status() == ExitStatus::kConfig);
-  CHECK(contains(error.what(), "kafka: no.such.property: "));
+  CHECK(contains(error.what(), "Kafka: no.such.property: "));
   CHECK_FALSE(contains(error.what(), "hunter2"));
 }
 
 TEST_CASE("a value that librdkafka refuses is a configuration error with its reason") {
-  CHECK(contains(refused_properties({{"acks", "most"}}).what(), "kafka: acks: "));
+  CHECK(contains(refused_properties({{"acks", "most"}}).what(), "Kafka: acks: "));
   CHECK(contains(refused_properties({{"acks", "1"}}).what(), "idempotence"));
   CHECK(contains(
       refused_properties({{"security.protocol", "ssl"}, {"ssl.ca.location", "/nonexistent/ca.pem"}})

@@ -78,8 +78,8 @@ class Trickle {
   std::vector<double> delays_;
 };
 
-// From an interval of a minute on, a run polls once and the next one begins a minute later; below
-// it runs for the whole time.
+// From an interval of a minute on, a run empties the queues and the next one begins a minute later;
+// below it runs for the whole time.
 void schedule(const World& world, int interval, Clock::time_point end) {
   const std::string hotels = fmt::format("{}", fmt::join(kHotels, ","));
   while (Clock::now() < end) {
@@ -87,7 +87,7 @@ void schedule(const World& world, int interval, Clock::time_point end) {
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(end - Clock::now());
     Result result;
     if (interval >= 60) {
-      result = world.poll({"--once", "--hotel", hotels});
+      result = world.poll({"--drain", "--hotel", hotels});
       std::this_thread::sleep_until(std::min(next, end));
     } else {
       result = world.poll({"--run-for", fmt::format("{}s", std::max<long>(1, left.count())),
