@@ -23,8 +23,8 @@ std::string variable_of(std::string_view property);
 bool is_secret(std::string_view property);
 
 // To be called before there are other threads: changes the environment. librdkafka has Cyrus SASL
-// load all its plug-ins (1.5 ms), of which only Kerberos needs one; with these properties it does so
-// only for that. Leaves a SASL_PATH of the user's alone.
+// load all its plug-ins (1.5 ms), of which only Kerberos needs one; with these properties it does
+// so only for that. Leaves a SASL_PATH of the user's alone.
 void leave_sasl_plugins_out(const std::map<std::string, std::string>& properties);
 
 // librdkafka's properties while they are put together, the least important source first.
