@@ -2,7 +2,6 @@
 
 #include <map>
 #include <ostream>
-#include <set>
 #include <utility>
 
 namespace ohip::test {
@@ -19,18 +18,20 @@ std::map<std::string, std::size_t> positions(const std::vector<std::string>& han
 // Without what is delivered again later, each key's changes lie in the order they were made in.
 bool is_newest_last(const std::map<std::string, std::size_t>& position,
                     const std::vector<Message>& delivered) {
-  std::set<std::string> seen;                // values, from the end
-  std::map<std::string, std::size_t> after;  // position, by key
-  for (auto message = delivered.rbegin(); message != delivered.rend(); ++message) {
-    const auto found = position.find(message->value);
-    if (found == position.end() || !seen.insert(message->value).second) {
+  std::map<std::string, const Message*> last;  // by value
+  for (const Message& message : delivered) {
+    last[message.value] = &message;
+  }
+  std::map<std::string, std::size_t> newest;  // position, by key
+  for (const Message& message : delivered) {
+    const auto found = position.find(message.value);
+    if (found == position.end() || last[message.value] != &message) {
       continue;
     }
-    const auto [next, is_last] = after.emplace(message->key, found->second);
-    if (!is_last && next->second < found->second) {
+    if (found->second < newest[message.key]) {
       return false;
     }
-    next->second = found->second;
+    newest[message.key] = found->second;
   }
   return true;
 }
