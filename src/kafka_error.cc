@@ -34,6 +34,10 @@ std::string readable(std::string_view text) {
   return fmt::format("Kafka: cannot reach {}: {}", name.substr(host, slash - host), why);
 }
 
+Error unavailable(const std::string& what) {
+  return {ExitStatus::kUnavailable, what, kLater};
+}
+
 KafkaTrouble lasting(ExitStatus status, std::string_view text, const std::string& hint) {
   return {Error(status, readable(text), hint), true};
 }
@@ -169,7 +173,7 @@ Error fatal_trouble(rd_kafka_resp_err_t code, std::string_view text) {
     case ExitStatus::kRefused:
       return {ExitStatus::kRefused, message, "grant this user Write on the topic"};
     default:
-      return {ExitStatus::kUnavailable, message, kLater};
+      return unavailable(message);
   }
 }
 
@@ -183,10 +187,8 @@ std::optional<KafkaTrouble> topic_trouble(const rd_kafka_metadata_topic_t& topic
   const std::span partitions(topic.partitions, static_cast<std::size_t>(topic.partition_cnt));
   for (const rd_kafka_metadata_partition_t& partition : partitions) {
     if (partition.leader < 0) {
-      return KafkaTrouble{Error(ExitStatus::kUnavailable,
-                                fmt::format("Kafka: topic {}: partition {} has no leader",
-                                            topic.topic, partition.id),
-                                kLater),
+      return KafkaTrouble{unavailable(fmt::format("Kafka: topic {}: partition {} has no leader",
+                                                  topic.topic, partition.id)),
                           false};
     }
   }
@@ -199,10 +201,8 @@ std::optional<Error> proof_trouble(const Delivery& delivery, std::string_view to
     return std::nullopt;
   }
   if (delivery.status == ExitStatus::kPending) {
-    return Error(ExitStatus::kUnavailable,
-                 fmt::format("Kafka: no answer whether topic {} may be written to: {}", topic,
-                             delivery.reason),
-                 kLater);
+    return unavailable(fmt::format("Kafka: no answer whether topic {} may be written to: {}", topic,
+                                   delivery.reason));
   }
   return Error(delivery.status, delivery.reason, topic_hint(delivery.status));
 }

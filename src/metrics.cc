@@ -84,10 +84,13 @@ class Exposition {
   explicit Exposition(const std::filesystem::path& file)
       : before_(read_series(file)), label_(fmt::format("file={}", quoted(file.filename()))) {}
 
-  std::string series(std::string_view name) const { return fmt::format("{}{{{}}}", name, label_); }
+  // What the names of a family's series begin with.
+  std::string beginning(std::string_view name) const { return fmt::format("{}{{{}", name, label_); }
+
+  std::string series(std::string_view name) const { return beginning(name) + "}"; }
 
   std::string series(std::string_view name, std::string_view label, const std::string& text) const {
-    return fmt::format("{}{{{},{}={}}}", name, label_, label, quoted(text));
+    return fmt::format("{},{}={}}}", beginning(name), label, quoted(text));
   }
 
   void family(std::string_view name, std::string_view help) {
@@ -144,11 +147,9 @@ void add_runs(Exposition& metrics, ExitStatus status) {
   constexpr std::string_view kName = "ohip_poll_runs_total";
   metrics.family(kName, "Runs that ended, by exit status.");
   const std::string now = metrics.series(kName, "status", fmt::to_string(static_cast<int>(status)));
-  std::string own = metrics.series(kName);
-  own.pop_back();
   Series runs = {{now, metrics.earlier(now) + 1}};
   for (const auto& [series, count] : metrics.before()) {
-    if (series.starts_with(own)) {
+    if (series.starts_with(metrics.beginning(kName))) {
       runs.emplace(series, count);
     }
   }

@@ -78,6 +78,7 @@ TEST_CASE("a broker killed during a drain and back costs nothing", "[restart]") 
   drain.finish();
   const Account account = drain.account();
   check_nothing_lost("killed and back", account);
+  CHECK(account.in_order);
   CHECK(account.duplicated == 0);
 }
 
@@ -95,6 +96,7 @@ TEST_CASE("a broker that stays away longer than the deadline delays one batch", 
   drain.finish();
   const Account account = drain.account();
   check_nothing_lost("away longer than the deadline", account);
+  CHECK(account.in_order);
   CHECK(account.duplicated <= kBatch);
 }
 
@@ -108,6 +110,7 @@ TEST_CASE("a broker that falls silent for a while costs nothing", "[restart]") {
   drain.finish();
   const Account account = drain.account();
   check_nothing_lost("silent for 5 s", account);
+  CHECK(account.in_order);
   CHECK(account.duplicated == 0);
 }
 
@@ -127,6 +130,7 @@ TEST_CASE("a broker silent beyond the deadline may get one batch twice", "[resta
   drain.finish();
   const Account account = drain.account();
   check_nothing_lost("silent beyond the deadline", account);
+  CHECK(account.in_order);
   CHECK(account.duplicated <= kBatch);
 }
 
