@@ -14,7 +14,7 @@
 #include "bench/classes.h"
 #include "bench/sample.h"
 #include "bench/table.h"
-#include "event.h"
+#include "event/decoder.h"
 #include "simulator/events.h"
 
 namespace {

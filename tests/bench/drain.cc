@@ -9,7 +9,7 @@
 #include "bench/classes.h"
 #include "bench/stage.h"
 #include "bench/table.h"
-#include "temporary_directory.h"
+#include "support/temporary_directory.h"
 
 namespace ohip::bench {
 namespace {

@@ -13,8 +13,8 @@
 #include "bench/classes.h"
 #include "bench/sample.h"
 #include "e2e/process.h"
-#include "file.h"
-#include "temporary_directory.h"
+#include "base/file.h"
+#include "support/temporary_directory.h"
 
 namespace ohip::bench {
 namespace {

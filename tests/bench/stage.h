@@ -8,7 +8,7 @@
 
 #include "bench/sample.h"
 #include "e2e/process.h"
-#include "temporary_directory.h"
+#include "support/temporary_directory.h"
 
 namespace ohip::bench {
 

@@ -8,10 +8,10 @@
 #include <set>
 #include <string>
 
-#include "catch.h"
+#include "support/catch.h"
 #include "e2e/world.h"
-#include "file.h"
-#include "scripted_server.h"
+#include "base/file.h"
+#include "support/scripted_server.h"
 
 using namespace std::chrono_literals;
 using namespace ohip::test;

@@ -18,14 +18,14 @@
 #include <thread>
 #include <vector>
 
-#include "catch.h"
-#include "clock.h"
+#include "support/catch.h"
+#include "base/clock.h"
 #include "e2e/process.h"
-#include "file.h"
-#include "mock_kafka.h"
-#include "scripted_server.h"
+#include "base/file.h"
+#include "support/mock_kafka.h"
+#include "support/scripted_server.h"
 #include "simulator/simulator.h"
-#include "temporary_directory.h"
+#include "support/temporary_directory.h"
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;

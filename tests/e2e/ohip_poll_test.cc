@@ -14,11 +14,11 @@
 #include <thread>
 #include <vector>
 
-#include "catch.h"
+#include "support/catch.h"
 #include "e2e/world.h"
-#include "mock_kafka.h"
+#include "support/mock_kafka.h"
 #include "simulator/simulator.h"
-#include "temporary_directory.h"
+#include "support/temporary_directory.h"
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;

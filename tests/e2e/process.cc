@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "../temporary_directory.h"
+#include "support/temporary_directory.h"
 
 namespace ohip::test {
 namespace fs = std::filesystem;

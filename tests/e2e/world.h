@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "e2e/process.h"
-#include "mock_kafka.h"
+#include "support/mock_kafka.h"
 #include "simulator/simulator.h"
-#include "temporary_directory.h"
+#include "support/temporary_directory.h"
 
 namespace ohip::test {
 

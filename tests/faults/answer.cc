@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "faults/classes.h"
-#include "listener.h"
+#include "support/listener.h"
 
 namespace ohip::faults {
 namespace fs = std::filesystem;

@@ -9,10 +9,10 @@
 
 #include "e2e/process.h"
 #include "faults/reader.h"
-#include "mock_kafka.h"
+#include "support/mock_kafka.h"
 #include "simulator/simulator.h"
-#include "spool.h"
-#include "temporary_directory.h"
+#include "spool/spool.h"
+#include "support/temporary_directory.h"
 
 namespace ohip::faults {
 

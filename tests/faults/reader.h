@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "handle.h"
-#include "mock_kafka.h"
+#include "base/handle.h"
+#include "support/mock_kafka.h"
 
 namespace ohip::faults {
 

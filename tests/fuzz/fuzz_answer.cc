@@ -14,9 +14,9 @@
 #include <string>
 #include <string_view>
 
-#include "http_client.h"
-#include "http_error.h"
-#include "listener.h"
+#include "http/client.h"
+#include "http/wording.h"
+#include "support/listener.h"
 #include "require.h"
 
 namespace {

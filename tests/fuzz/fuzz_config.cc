@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string>
 
-#include "config_file.h"
-#include "error.h"
-#include "parse.h"
+#include "config/config_file.h"
+#include "base/error.h"
+#include "config/parse.h"
 #include "require.h"
 
 namespace {

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "event.h"
-#include "json_cursor.h"
+#include "event/decoder.h"
+#include "event/json_cursor.h"
 #include "require.h"
 
 namespace {

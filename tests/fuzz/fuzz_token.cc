@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "access_token.h"
+#include "ohip/access_token.h"
 #include "require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

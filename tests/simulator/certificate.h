@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "handle.h"
+#include "base/handle.h"
 
 namespace ohip::sim {
 

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "base/error.h"
+
+namespace ohip {
+
+// Owns a file descriptor.
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  ~UniqueFd();
+  UniqueFd(UniqueFd&& other) noexcept;
+  UniqueFd& operator=(UniqueFd&& other) noexcept;
+  UniqueFd(const UniqueFd&) = delete;
+  UniqueFd& operator=(const UniqueFd&) = delete;
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+// All of these throw Error with the given status; the message names the call, the path and the
+// system's reason.
+[[noreturn]] void fail_errno(ExitStatus status, std::string_view call,
+                             const std::filesystem::path& path);
+
+// open(2), never through a symbolic link at the path's end; a file it creates has mode 0600.
+UniqueFd open_file(const std::filesystem::path& path, int flags, ExitStatus on_error);
+
+// A file's whole content.
+std::string read_file(const std::filesystem::path& path, ExitStatus on_error);
+
+// Not that it cannot be told.
+bool is_directory(const std::filesystem::path& path, ExitStatus on_error);
+
+// Creates the directory and its missing parents with mode 0700; durable on return.
+void make_directories(const std::filesystem::path& path, ExitStatus on_error);
+
+void write_all(int fd, std::string_view bytes, const std::filesystem::path& path,
+               ExitStatus on_error);
+void sync_file(int fd, const std::filesystem::path& path, ExitStatus on_error);
+// Also where the path is a link to it, as a state directory of systemd's DynamicUser= is.
+void sync_directory(const std::filesystem::path& path, ExitStatus on_error);
+void rename_file(const std::filesystem::path& from, const std::filesystem::path& to,
+                 ExitStatus on_error);
+
+// The file holds either its old content or all of the new one, at any moment; durable on return.
+void replace_file(const std::filesystem::path& path, std::string_view content, ExitStatus on_error,
+                  mode_t mode = 0600);
+
+// A lock that ends with the process that holds it (flock); nothing while another holds it.
+std::optional<UniqueFd> try_lock(const std::filesystem::path& path, ExitStatus on_error);
+
+}  // namespace ohip

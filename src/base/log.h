@@ -1,0 +1,61 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+
+namespace ohip {
+
+enum class LogLevel { kError, kWarning, kInfo, kDebug };
+enum class LogFormat { kText, kJson };
+
+// Lines on stderr: "ohip-poll: error: what: why", or JSON objects. Never a secret, never guest
+// data. Where stderr is systemd's journal, each line carries its level (sd-daemon(3)). Thread-safe:
+// a line is one write.
+class Log {
+ public:
+  // run_id: in every line about an error; empty before there is a run.
+  explicit Log(LogLevel level, LogFormat format = LogFormat::kText, std::string run_id = {});
+
+  // subject: who has the problem, such as "hotel ABC".
+  void error(const Error& error, std::string_view subject = {}) const;
+
+  template <typename... Args>
+  void warning(fmt::format_string<Args...> format, Args&&... args) const {
+    write(LogLevel::kWarning, fmt::format(format, std::forward<Args>(args)...));
+  }
+  template <typename... Args>
+  void info(fmt::format_string<Args...> format, Args&&... args) const {
+    write(LogLevel::kInfo, fmt::format(format, std::forward<Args>(args)...));
+  }
+  template <typename... Args>
+  void debug(fmt::format_string<Args...> format, Args&&... args) const {
+    write(LogLevel::kDebug, fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  // A person watches, and wants to be told what is done.
+  bool on_terminal() const;
+  // A line that the next one overwrites; empty: none any more. For on_terminal() only.
+  void status_line(std::string_view text) const;
+
+  const std::string& run_id() const { return run_id_; }
+
+ private:
+  void write(LogLevel level, std::string_view message) const;
+  void write_line(LogLevel level, std::string line) const;
+  std::string json(LogLevel level, std::string_view message, std::string_view subject,
+                   const Error* error) const;
+
+  LogLevel level_;
+  LogFormat format_;
+  std::string run_id_;
+  bool in_journal_;
+  mutable std::atomic<bool> has_status_line_ = false;
+};
+
+}  // namespace ohip

@@ -1,0 +1,211 @@
+#include "config/command_line.h"
+
+#include <algorithm>
+#include <array>
+#include <cxxopts.hpp>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "config/kafka_properties.h"
+#include "config/setting.h"
+#include "base/text.h"
+#include "base/version.h"
+
+namespace ohip {
+namespace {
+
+constexpr std::size_t kHelpWidth = 100;
+
+constexpr std::string_view kUsage =
+    "[--once | --drain | --run-for TIME | --check | --replay] --hotel CODE [--hotel CODE ...] "
+    "[options]";
+
+constexpr std::string_view kAbout = "Moves business events from OHIP's Poll API to Kafka.\n";
+
+constexpr std::string_view kNotes = R"(
+ An option counts for more than the environment, that for more than the config file. Anything NAME
+ can also be read from a file: NAME_FILE=path, or a file NAME in $CREDENTIALS_DIRECTORY (systemd).
+)";
+
+constexpr std::string_view kExitStatuses = R"(
+ Exit status, the most serious one over all hotels:
+   0  everything taken was delivered, or there was nothing to take, or another run is at it
+  64  the command line is wrong; 78 the configuration is wrong: mend it
+  65  an event was put into quarantine, all the rest was delivered: look at the quarantine
+  69  OHIP or Kafka was unavailable, nothing was taken: the next run tries again
+  70  a bug: report it
+  74  the spool cannot be written, nothing was taken: see to disk and permissions
+  75  taken, safe in the spool, not yet delivered: the next run publishes it first
+  76  an answer of OHIP was lost or cut off: events may be lost, reconcile
+  77  OHIP or Kafka refused the credentials: mend them
+)";
+
+struct ModeOption {
+  const char* name;
+  Mode mode;
+  const char* help;
+};
+
+constexpr std::array kModes = {
+    ModeOption{"once", Mode::kOnce, "poll each queue once (the default)"},
+    ModeOption{"drain", Mode::kDrain, "poll each queue until it is empty"},
+    ModeOption{"check", Mode::kCheck, "test everything that a run needs, without taking an event"},
+    ModeOption{"replay", Mode::kReplay, "publish what the spool holds, poll nothing"},
+};
+
+[[noreturn]] void usage_error(const std::string& why) {
+  throw Error(ExitStatus::kUsage, why, "try 'ohip-poll --help'");
+}
+
+std::string default_text(const Setting& setting) {
+  return setting.fallback.empty() ? "" : fmt::format("; default {}", setting.fallback);
+}
+
+void add_to_parser(const Setting& setting, cxxopts::Options& parser) {
+  const std::shared_ptr<cxxopts::Value> switched = cxxopts::value<bool>();
+  const std::shared_ptr<cxxopts::Value> with_text = cxxopts::value<std::string>();
+  parser.add_options(std::string(setting.group))(
+      std::string(setting.option),
+      fmt::format("{} [{}{}]", setting.help, setting.name, default_text(setting)),
+      setting.argument.empty() ? switched : with_text, std::string(setting.argument));
+}
+
+cxxopts::Options make_parser() {
+  cxxopts::Options parser("ohip-poll", std::string(kAbout));
+  parser.set_width(kHelpWidth).custom_help(std::string(kUsage));
+  for (const ModeOption& mode : kModes) {
+    parser.add_options("Mode")(mode.name, mode.help);
+  }
+  parser.add_options("Mode")("version", "print the version")("h,help", "print this");
+  for (const Setting& setting : settings()) {
+    if (!setting.option.empty()) {
+      add_to_parser(setting, parser);
+    }
+  }
+  parser.add_options(std::string(kKafkaGroup))(
+      "X",
+      "any librdkafka property but secrets; may be repeated [KAFKA_SASL_USERNAME is "
+      "sasl.username, and so on]",
+      cxxopts::value<std::string>(), "PROPERTY=VALUE");
+  parser.add_options(std::string(kRunGroup))("v,verbose", "say what is done; -vv: in detail")(
+      "q,quiet", "print errors only");
+  return parser;
+}
+
+std::string help(const cxxopts::Options& parser) {
+  std::string text = parser.help(
+      {"Mode", std::string(kOhipGroup), std::string(kKafkaGroup), std::string(kRunGroup)});
+  text += "\n In environment and config file only:\n";
+  for (const Setting& setting : settings()) {
+    if (setting.option.empty()) {
+      text += fmt::format("  {:<20} {}{}\n", setting.name, setting.help, default_text(setting));
+    }
+  }
+  text += "  KAFKA_SASL_PASSWORD  and every other librdkafka property, as with -X\n";
+  return text.append(kNotes).append(kExitStatuses);
+}
+
+const Setting* setting_of_option(const std::string& name) {
+  const auto all = settings();
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const Setting& s) { return s.long_option() == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+// -X property=value. Others see a command line (ps), so no secret is taken from it; and what is not
+// understood is not repeated.
+void add_property(const std::string& text, Values& properties) {
+  const std::size_t equals = text.find('=');
+  const std::string property = text.substr(0, equals);
+  if (equals == std::string::npos || !is_name(property)) {
+    usage_error("-X: not understood: expected PROPERTY=VALUE");
+  }
+  if (is_secret(property)) {
+    throw Error(ExitStatus::kUsage,
+                fmt::format("-X {}: a secret on the command line is seen by others", property),
+                fmt::format("set {0}, or {0}_FILE to the path of a file that holds it",
+                            variable_of(property)));
+  }
+  properties[property] = {text.substr(equals + 1), "-X " + property, ExitStatus::kUsage};
+}
+
+// Of an option given twice the last counts; only hotels add up.
+void add_setting(const Setting& setting, const std::string& text, Values& values) {
+  const std::string name(setting.name);
+  const Value value{text, fmt::format("--{}", setting.long_option()), ExitStatus::kUsage};
+  if (text.empty()) {
+    reject(value, "empty");
+  }
+  const auto [entry, is_new] = values.emplace(name, value);
+  if (!is_new) {
+    entry->second.text = name == "OHIP_HOTELS" ? entry->second.text + ',' + text : text;
+  }
+}
+
+std::optional<Mode> chosen_mode(const cxxopts::ParseResult& result) {
+  const ModeOption* chosen = nullptr;
+  for (const ModeOption& mode : kModes) {
+    if (result.count(mode.name) == 0) {
+      continue;
+    }
+    if (chosen != nullptr) {
+      usage_error(fmt::format("--{} and --{} exclude each other", chosen->name, mode.name));
+    }
+    chosen = &mode;
+  }
+  if (chosen != nullptr && result.count("run-for") > 0) {
+    usage_error(fmt::format("--{} and --run-for exclude each other", chosen->name));
+  }
+  return chosen == nullptr ? std::nullopt : std::optional(chosen->mode);
+}
+
+LogLevel chosen_log_level(const cxxopts::ParseResult& result) {
+  const std::size_t verbose = result.count("verbose");
+  if (result.count("quiet") == 0) {
+    return verbose == 0 ? LogLevel::kWarning : verbose == 1 ? LogLevel::kInfo : LogLevel::kDebug;
+  }
+  if (verbose > 0) {
+    usage_error("--verbose and --quiet exclude each other");
+  }
+  return LogLevel::kError;
+}
+
+Options read_options(const cxxopts::ParseResult& result) {
+  Options options;
+  for (const cxxopts::KeyValue& argument : result.arguments()) {
+    if (const Setting* setting = setting_of_option(argument.key())) {
+      add_setting(*setting, argument.value(), options.settings);
+    } else if (argument.key() == "X") {
+      add_property(argument.value(), options.properties);
+    }
+  }
+  if (!result.unmatched().empty()) {
+    usage_error(fmt::format("unexpected argument {}", shown(result.unmatched().front())));
+  }
+  options.mode = chosen_mode(result);
+  options.log_level = chosen_log_level(result);
+  return options;
+}
+
+}  // namespace
+
+Options parse_command_line(int argc, const char* const* argv) try {
+  cxxopts::Options parser = make_parser();
+  const cxxopts::ParseResult result = parser.parse(argc, argv);
+  Options options;
+  if (result.count("help") > 0) {
+    options.text = help(parser);
+  } else if (result.count("version") > 0) {
+    options.text = fmt::format("ohip-poll {}\n", kVersion);
+  } else {
+    options = read_options(result);
+  }
+  return options;
+} catch (const cxxopts::exceptions::invalid_option_syntax&) {
+  usage_error("an argument begins with - and is no option");
+} catch (const cxxopts::exceptions::exception& error) {
+  usage_error(error.what());
+}
+
+}  // namespace ohip

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "config/config.h"
+#include "config/value.h"
+
+namespace ohip {
+
+// The command line, not yet judged but for its own grammar.
+struct Options {
+  std::optional<Mode> mode;  // nothing: none was named
+  LogLevel log_level = LogLevel::kWarning;
+  Values settings;    // by the setting's name in the environment
+  Values properties;  // -X, by librdkafka's name
+  std::string text;   // --help or --version: to be printed on stdout, and nothing else to be done
+};
+
+// Throws Error kUsage.
+Options parse_command_line(int argc, const char* const* argv);
+
+}  // namespace ohip

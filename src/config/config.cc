@@ -1,0 +1,236 @@
+#include "config/config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <set>
+
+#include "config/command_line.h"
+#include "config/config_file.h"
+#include "base/error.h"
+#include "config/kafka_properties.h"
+#include "config/parse.h"
+#include "config/layers.h"
+#include "config/setting.h"
+#include "base/text.h"
+#include "config/value.h"
+
+namespace ohip {
+namespace {
+
+namespace fs = std::filesystem;
+
+void assign(const Setting& setting, const Places& places, Config& config) {
+  if (setting.assign == nullptr) {
+    return;
+  }
+  if (const auto value = look_up(places, setting)) {
+    on_behalf_of(*value, [&] { setting.assign(config, value->text); });
+  }
+}
+
+fs::path find_config_file(const Places& places, const Environment& environment) {
+  Config config;
+  assign(*find_setting("OHIP_CONFIG"), places, config);
+  if (!config.config_file.empty()) {
+    return config.config_file;
+  }
+  std::error_code error;  // one that cannot be looked at is there, and fails when it is read
+  const bool is_absent =
+      fs::status(environment.default_config_file, error).type() == fs::file_type::not_found;
+  return is_absent ? fs::path() : environment.default_config_file;
+}
+
+void set_properties(const Values& place, KafkaProperties& properties) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : place) {
+    names.insert(base_name(name));
+  }
+  for (const std::string& name : names) {
+    const auto property = property_of(name);
+    if (const auto value = property ? find(place, name) : std::nullopt) {
+      properties.set(*property, *value);
+    }
+  }
+}
+
+std::map<std::string, std::string> kafka_properties(const Config& config, const Places& places,
+                                                    const Values& options) {
+  KafkaProperties properties(config.kafka_profile, config.deadline);
+  if (!config.kafka_config_file.empty()) {
+    for (const auto& [property, value] : read_config_file(config.kafka_config_file)) {
+      properties.set(property, value);
+    }
+  }
+  std::for_each(places.rbegin(), places.rend(),
+                [&](const Values& place) { set_properties(place, properties); });
+  for (const auto& [property, value] : options) {
+    properties.set(property, value);
+  }
+  return properties.checked();
+}
+
+fs::path default_spool_dir(const Environment& environment) {
+  const std::string state = variable(environment, "STATE_DIRECTORY");
+  if (!state.empty()) {
+    return state.substr(0, state.find(':'));
+  }
+  if (environment.root) {
+    return "/var/spool/ohip-poll";
+  }
+  const fs::path xdg_state = variable(environment, "XDG_STATE_HOME");
+  if (xdg_state.is_absolute()) {  // else to be ignored, by the XDG Base Directory Specification
+    return xdg_state / "ohip-poll";
+  }
+  const fs::path home = variable(environment, "HOME");
+  if (home.is_absolute()) {
+    return home / ".local/state/ohip-poll";
+  }
+  fail(ExitStatus::kConfig, "no directory for the spool: set {}", how_to_set("OHIP_SPOOL_DIR"));
+}
+
+void need(bool is_set, std::string_view name, std::vector<std::string>& missing) {
+  if (!is_set) {
+    missing.push_back(how_to_set(name));
+  }
+}
+
+void need_grant(const Credentials& credentials, std::vector<std::string>& missing) {
+  if (credentials.password_grant()) {
+    need(!credentials.password.empty(), "OHIP_PASSWORD", missing);
+  } else if (credentials.enterprise_id.empty()) {
+    missing.emplace_back("OHIP_ENTERPRISE_ID, or else OHIP_USERNAME and OHIP_PASSWORD");
+  }
+}
+
+bool wants_sasl_password(const std::map<std::string, std::string>& kafka) {
+  const auto protocol = kafka.find("security.protocol");
+  const auto mechanism = kafka.find("sasl.mechanism");
+  return protocol != kafka.end() && lower_case(protocol->second).starts_with("sasl") &&
+         mechanism != kafka.end() &&
+         (mechanism->second == "PLAIN" || mechanism->second.starts_with("SCRAM"));
+}
+
+std::vector<std::string> missing_settings(const Config& config) {
+  std::vector<std::string> missing;
+  need(config.kafka.contains("bootstrap.servers"), "KAFKA_BOOTSTRAP_SERVERS", missing);
+  if (wants_sasl_password(config.kafka)) {
+    need(config.kafka.contains("sasl.username"), "KAFKA_SASL_USERNAME", missing);
+    need(config.kafka.contains("sasl.password"), "KAFKA_SASL_PASSWORD", missing);
+  }
+  if (config.mode == Mode::kReplay) {
+    return missing;
+  }
+  need(!config.gateway.url.empty(), "OHIP_GATEWAY_URL", missing);
+  need(!config.external_system.empty(), "OHIP_EXTERNAL_SYSTEM", missing);
+  need(!config.hotels.empty(), "OHIP_HOTELS", missing);
+  need(!config.credentials.app_key.empty(), "OHIP_APP_KEY", missing);
+  need(!config.credentials.client_id.empty(), "OHIP_CLIENT_ID", missing);
+  need(!config.credentials.client_secret.empty(), "OHIP_CLIENT_SECRET", missing);
+  need_grant(config.credentials, missing);
+  return missing;
+}
+
+void check_complete(const Config& config, const Environment& environment) {
+  const std::vector<std::string> missing = missing_settings(config);
+  if (!missing.empty()) {
+    const fs::path file =
+        config.config_file.empty() ? environment.default_config_file : config.config_file;
+    throw Error(
+        ExitStatus::kConfig, fmt::format("not configured: {}", fmt::join(missing, "; ")),
+        fmt::format("NAME=value lines in {} will do; see 'ohip-poll --help'", file.string()));
+  }
+}
+
+void check_chain(const Config& config, const Places& places) {
+  if (config.scope == QueueScope::kChain && config.hotels.size() > 1) {
+    reject(*look_up(places, *find_setting("OHIP_QUEUE")),
+           fmt::format("a chain's queue is polled with exactly one hotel, here are {}",
+                       config.hotels.size()));
+  }
+}
+
+void choose_shard(Config& config, const Places& places, const Environment& environment) {
+  if (config.shard.index == Shard::kOpen) {
+    const std::string index = variable(environment, "JOB_COMPLETION_INDEX");
+    const Value shard = *look_up(places, *find_setting("OHIP_SHARD"));
+    if (index.empty()) {
+      reject(shard, "no index before the slash, and JOB_COMPLETION_INDEX is not set");
+    }
+    config.shard.index = on_behalf_of(Value{index, "JOB_COMPLETION_INDEX"}, [&] {
+      return parse_count(index, 0, config.shard.count - 1);
+    });
+  }
+  if (config.scope == QueueScope::kHotel) {
+    std::erase_if(config.hotels,
+                  [&](const std::string& hotel) { return !config.shard.holds(hotel); });
+  } else if (config.shard.count > 1) {
+    reject(*look_up(places, *find_setting("OHIP_SHARD")), "a chain's one queue cannot be shared");
+  }
+}
+
+// --run-for is its run's whole time.
+void choose_mode(Config& config, const Options& options) {
+  config.mode = options.mode.value_or(config.run_for.count() > 0 ? Mode::kRunFor : Mode::kOnce);
+  if (config.mode == Mode::kRunFor) {
+    config.deadline = config.run_for;
+  }
+}
+
+// libcurl would not use HTTPS_PROXY for http, which is to this machine.
+void drop_needless_proxy(Config& config) {
+  if (!config.gateway.url.starts_with("https:")) {
+    config.proxy.clear();
+  }
+}
+
+}  // namespace
+
+bool Shard::holds(const std::string& hotel) const {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : hotel) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  }
+  return hash % static_cast<std::uint64_t>(count) == static_cast<std::uint64_t>(index);
+}
+
+Environment process_environment() {
+  Environment environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string::npos) {
+      environment.variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  environment.root = geteuid() == 0;
+  return environment;
+}
+
+Config load_config(const Options& options, const Environment& environment) {
+  Places places = {options.settings, environment_values(environment),
+                   credential_values(environment)};
+  const fs::path config_file = find_config_file(places, environment);
+  places.back() = file_values(config_file);
+
+  Config config;
+  config.log_level = options.log_level;
+  for (const Setting& setting : settings()) {
+    assign(setting, places, config);
+  }
+  config.config_file = config_file;
+  choose_mode(config, options);
+  config.kafka = kafka_properties(config, places, options.properties);
+  if (config.spool_dir.empty()) {
+    config.spool_dir = default_spool_dir(environment);
+  }
+  drop_needless_proxy(config);
+  check_complete(config, environment);
+  check_chain(config, places);
+  choose_shard(config, places, environment);
+  return config;
+}
+
+}  // namespace ohip

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+namespace ohip {
+
+struct Options;
+
+enum class Mode { kOnce, kDrain, kRunFor, kCheck, kReplay };
+enum class QueueScope { kHotel, kChain };
+enum class KafkaProfile { kKafka, kOciStreaming };
+
+struct Gateway {
+  std::string url;   // scheme, host, port and path, without a trailing slash
+  std::string host;  // lower case, without the port
+};
+
+struct Credentials {
+  std::string client_id;
+  std::string client_secret;
+  std::string app_key;
+  std::string enterprise_id;  // client_credentials grant
+  std::string scope;
+  std::string username;  // not empty: password grant
+  std::string password;
+
+  bool password_grant() const { return !username.empty(); }
+};
+
+// Which of the hotels are this run's: those whose code's FNV-1a hash (64 bit), modulo count, is
+// index.
+struct Shard {
+  static constexpr int kOpen = -1;  // Kubernetes tells, in $JOB_COMPLETION_INDEX
+
+  int index = 0;
+  int count = 1;
+
+  bool holds(const std::string& hotel) const;
+};
+
+// Everything a run needs to know; made once, checked, never changed.
+struct Config {
+  Mode mode = Mode::kOnce;
+  std::filesystem::path config_file;  // the one that was read, empty: none
+  std::vector<std::string> hotels;    // of this shard
+  Shard shard;
+  QueueScope scope = QueueScope::kHotel;
+  std::string external_system;
+  Gateway gateway;
+  Credentials credentials;
+  std::string ca_file;   // roots the gateway is verified against; empty: the system's
+  std::string proxy;     // for the gateway, in libcurl's notation; empty: none. May be secret.
+  std::string no_proxy;  // hosts that are reached without it
+  bool external_data = false;      // ask OHIP for data value mappings
+  int limit = 20;                  // events per poll
+  int jobs = 8;                    // queues at a time
+  int max_polls_per_minute = 300;  // 0: no limit
+  std::string topic;               // may hold {module} and {hotel}
+  KafkaProfile kafka_profile = KafkaProfile::kKafka;
+  std::filesystem::path kafka_config_file;  // empty: none
+  // Properties for librdkafka: our defaults, the profile's and the user's. No property is here
+  // under two names.
+  std::map<std::string, std::string> kafka;
+  std::filesystem::path spool_dir;  // absolute
+  Milliseconds deadline{50'000};
+  Milliseconds run_for{0};  // 0: not set
+  Milliseconds interval{5'000};
+  Milliseconds poll_timeout{120'000};
+  LogLevel log_level = LogLevel::kWarning;
+  LogFormat log_format = LogFormat::kText;
+  bool report_json = false;            // on stdout, at the end
+  std::filesystem::path metrics_file;  // empty: none
+  std::string ping_url;                // empty: none; whoever knows it can send false pings
+  Milliseconds alert_after{0};         // how long unavailability is no failure
+};
+
+// What a configuration is made from besides the command line.
+struct Environment {
+  std::map<std::string, std::string> variables;
+  std::filesystem::path default_config_file = "/etc/ohip-poll/ohip-poll.env";  // need not exist
+  bool root = false;
+};
+
+Environment process_environment();
+
+// Option over environment over $CREDENTIALS_DIRECTORY over config file over default. Throws Error:
+// kUsage for what is wrong on the command line, else kConfig; what is missing is told all at once.
+Config load_config(const Options& options, const Environment& environment);
+
+}  // namespace ohip

@@ -1,0 +1,210 @@
+#include "event/decoder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "event/event_reader.h"
+#include "event/json_cursor.h"
+#include "event/record_builder.h"
+
+namespace ohip {
+namespace {
+
+// Members of an answer that holds no events (Oracle's OpenAPI, and its paged operations).
+constexpr std::array<std::string_view, 9> kBesideEvents = {
+    "dataValueMapping", "links",        "warnings",  "hasMore", "count", "limit",
+    "offset",           "totalResults", "totalPages"};
+
+// Null, or an empty array or object.
+bool holds_nothing(std::string_view json) {
+  JsonCursor cursor(json);
+  const bool nested = cursor.take('[') || cursor.take('{');
+  return json == "null" || (nested && (cursor.peek() == ']' || cursor.peek() == '}'));
+}
+
+void splice(std::string& event, std::string_view mapping) {
+  event.pop_back();
+  event.append(R"(,"dataValueMapping":)").append(mapping).push_back('}');
+}
+
+struct KeyReader : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, KeyReader> {
+  bool String(const char* text, rapidjson::SizeType size, bool /*copy*/) {
+    name = {text, size};
+    return true;
+  }
+  std::string_view name;  // with its escapes
+};
+
+// Walks the answer, which is an object with an array of events in it. The walking functions return
+// false when the body ends too early or cannot be understood any further.
+class Decoder {
+ public:
+  Decoder(const Batch& batch, const Origin& origin)
+      : builder_(batch, origin), cursor_(without_bom(batch.body)) {}
+
+  Decoded decode() && {
+    for (int number = 1; !cursor_.at_end(); ++number) {
+      if (cursor_.peek() != '{') {
+        damage(number == 1 ? "it is not a JSON object" : "something follows its JSON document");
+        break;
+      }
+      if (number == 2) {
+        damage("it holds more than one JSON document");
+      }
+      if (!document()) {
+        decoded_.cut_off = true;
+        damage(end_of_sense());
+        break;
+      }
+    }
+    return std::move(decoded_);
+  }
+
+ private:
+  static std::string_view without_bom(std::string_view body) {
+    constexpr std::string_view kBom = "\xef\xbb\xbf";
+    return body.substr(body.starts_with(kBom) ? kBom.size() : 0);
+  }
+
+  bool document() {
+    const std::size_t first = decoded_.records.size();
+    mapping_ = {};
+    has_events_ = false;
+    is_other_ = false;
+    const bool whole = object();
+    if (!mapping_.empty()) {
+      for (std::size_t i = first; i < decoded_.records.size(); ++i) {
+        splice(decoded_.records[i].value, mapping_);
+      }
+    }
+    if (whole && is_other_ && !has_events_) {
+      damage("it has no businessEventData");
+    }
+    return whole;
+  }
+
+  bool object() {
+    cursor_.take('{');
+    if (cursor_.take('}')) {
+      return true;
+    }
+    do {
+      if (!member()) {
+        return false;
+      }
+    } while (cursor_.take(','));
+    return cursor_.take('}');
+  }
+
+  bool member() {
+    KeyReader key;
+    if (cursor_.peek() != '"') {
+      return false;
+    }
+    const auto value = cursor_.value(key);
+    if (!value || value->error != nullptr || !cursor_.take(':')) {
+      return false;
+    }
+    if (same_name(key.name, "businessEventData")) {
+      has_events_ = true;
+      return cursor_.peek() == 'n' ? beside_events(key.name) : events();
+    }
+    return beside_events(key.name);
+  }
+
+  bool events() {
+    if (!cursor_.take('[')) {
+      return event();
+    }
+    if (cursor_.take(']')) {
+      return true;
+    }
+    do {
+      if (!event()) {
+        return false;
+      }
+    } while (cursor_.take(','));
+    return cursor_.take(']');
+  }
+
+  bool event() {
+    EventReader reader;
+    const auto value = cursor_.value(reader, R"("businessEvent)");
+    if (!value) {
+      return false;
+    }
+    std::string flaw = find_flaw(*value, reader);
+    if (flaw.empty()) {
+      decoded_.records.push_back(builder_.build(reader, value->bytes));
+    } else {
+      decoded_.rejects.push_back({std::string(value->bytes), std::move(flaw)});
+    }
+    return true;
+  }
+
+  static std::string find_flaw(const JsonValue& value, const EventReader& reader) {
+    if (value.error != nullptr) {
+      return fmt::format("the event is not valid JSON: {}", value.error);
+    }
+    if (value.bytes.front() != '{') {
+      return "the event is not a JSON object";
+    }
+    if (reader.text(kId).empty()) {
+      return "the event has no businessEventId.id";
+    }
+    return {};
+  }
+
+  bool beside_events(std::string_view name) {
+    rapidjson::BaseReaderHandler<> ignore;
+    const auto value = cursor_.value(ignore);
+    if (!value) {
+      return false;
+    }
+    if (value->error != nullptr) {
+      damage("a member beside the events is not valid JSON");
+    } else if (same_name(name, "dataValueMapping")) {
+      mapping_ = holds_nothing(value->bytes) ? std::string_view() : value->bytes;
+    }
+    is_other_ |= std::none_of(kBesideEvents.begin(), kBesideEvents.end(),
+                              [&](std::string_view known) { return same_name(known, name); });
+    return true;
+  }
+
+  std::string end_of_sense() {
+    const std::size_t whole = decoded_.records.size() + decoded_.rejects.size();
+    return cursor_.at_end() ? fmt::format("it ends too early; whole events in it: {}", whole)
+                            : fmt::format("its JSON is broken at byte {}; whole events before: {}",
+                                          cursor_.position(), whole);
+  }
+
+  void damage(const std::string& what) {
+    if (decoded_.damage.find(what) == std::string::npos) {
+      decoded_.damage += (decoded_.damage.empty() ? "" : "; ") + what;
+    }
+  }
+
+  RecordBuilder builder_;
+  JsonCursor cursor_;
+  std::string_view mapping_;  // of the document that is being walked; empty: none
+  bool has_events_ = false;   // it has the member for them
+  bool is_other_ = false;     // it has a member that Oracle's answers don't have
+  Decoded decoded_;
+};
+
+}  // namespace
+
+std::string Record::event() const {
+  std::string bytes = value.substr(0, event_size);
+  bytes.back() = '}';
+  return bytes;
+}
+
+Decoded decode(const Batch& batch, const Origin& origin) {
+  return Decoder(batch, origin).decode();
+}
+
+}  // namespace ohip

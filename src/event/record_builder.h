@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "event/batch.h"
+#include "event/decoder.h"
+#include "event/event_reader.h"
+
+namespace ohip {
+
+// Builds records of what all events of a batch have in common and of what each of them says.
+class RecordBuilder {
+ public:
+  // Keeps the references.
+  RecordBuilder(const Batch& batch, const Origin& origin);
+
+  Record build(const EventReader& event, std::string_view bytes) const;
+
+ private:
+  std::string topic(const EventReader& event) const;
+  std::vector<std::pair<std::string, std::string>> headers(const EventReader& event) const;
+
+  const Batch& batch_;
+  const Origin& origin_;
+  std::string source_;
+  std::string time_;
+};
+
+}  // namespace ohip

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace ohip {
+
+struct HttpRequest {
+  std::string url;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::optional<std::string> form;  // set: POST of an application/x-www-form-urlencoded body
+  Milliseconds connect_timeout{10'000};
+  // From the connection on until the last byte; time that connecting left over comes on top.
+  Milliseconds answer_timeout{30'000};
+
+  // Called once the connection stands, before the first byte of the request leaves. False: it is
+  // not sent.
+  std::function<bool()> on_send;
+  // Called with each piece of the body of a 2xx answer as it arrives.
+  std::function<void(std::string_view)> on_body;
+};
+
+// How an exchange ended.
+enum class Transfer {
+  kWhole,        // a whole answer, whatever its status
+  kUnreachable,  // resolving, connecting or the TLS handshake failed: never sent
+  kUntrusted,    // the server's certificate is not to be trusted: never sent
+  kNotSent,      // on_send said no, or the request could not be made
+  kNoAnswer,     // sent, and no status line came back
+  kCutOff,       // the answer began and did not end
+  kTooLarge,     // the answer was longer than kMaxBody: cut off there
+};
+
+struct HttpResponse {
+  Transfer transfer = Transfer::kNotSent;
+  int status = 0;      // 0: no answer arrived
+  std::string reason;  // the words of the status line, as the server sent them
+  // What arrived, after HTTP's own codings: at most kMaxBody bytes of a 2xx answer, the first
+  // kMaxErrorBody of any other.
+  std::string body;
+  std::string content_type;                         // empty when absent
+  std::optional<std::chrono::seconds> retry_after;  // at most a day
+  std::string error;  // why the transfer is not whole, in a few words; no secret
+
+  bool success() const { return status / 100 == 2; }
+};
+
+// Oracle answers up to 10 MB (business events guide, "Technical Assumptions").
+inline constexpr std::size_t kMaxBody = std::size_t{32} << 20;
+inline constexpr std::size_t kMaxErrorBody = std::size_t{64} << 10;
+
+class HttpClient {
+ public:
+  virtual ~HttpClient() = default;
+
+  // Sends the request at most once: never a silent second send on a connection that died. What
+  // on_send and on_body throw comes out of here.
+  virtual HttpResponse send(const HttpRequest& request) = 0;
+};
+
+// libcurl: HTTP/1.1, TLS 1.2 or better with verified certificates, no redirects; keeps its
+// connection for the next request. One thread at a time.
+class CurlHttpClient : public HttpClient {
+ public:
+  // ca_file: PEM file of trusted roots, empty for the system's. proxy, no_proxy: in libcurl's
+  // notation, empty for none; libcurl's own variables do not count. Throws Error kConfig when
+  // libcurl refuses a setting.
+  explicit CurlHttpClient(const std::string& ca_file, const std::string& proxy = {},
+                          const std::string& no_proxy = {});
+  ~CurlHttpClient() override;
+
+  HttpResponse send(const HttpRequest& request) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// For a path segment, a query or a form: all but letters, digits and "-._~" becomes %XX.
+std::string percent_encode(std::string_view text);
+
+}  // namespace ohip

@@ -1,0 +1,121 @@
+#include "http/wording.h"
+
+#include <fmt/format.h>
+#include <rapidjson/document.h>
+
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+#include <vector>
+
+namespace ohip {
+namespace {
+
+constexpr std::size_t kMaxLine = 300;
+constexpr std::size_t kMaxPlainText = 200;
+
+using Words = std::vector<std::string>;
+
+void add(Words& words, std::string word) {
+  if (!word.empty() && std::find(words.begin(), words.end(), word) == words.end()) {
+    words.push_back(std::move(word));
+  }
+}
+
+std::string member(const rapidjson::Value& object, const char* name) {
+  const auto found = object.FindMember(name);
+  return found != object.MemberEnd() && found->value.IsString()
+             ? std::string(found->value.GetString(), found->value.GetStringLength())
+             : std::string();
+}
+
+void add_members(Words& words, const rapidjson::Value& object) {
+  if (!object.IsObject()) {
+    return;
+  }
+  for (const char* name :
+       {"o:errorCode", "o:errorPath", "title", "detail", "error", "error_description"}) {
+    add(words, member(object, name));
+  }
+  const auto details = object.FindMember("o:errorDetails");
+  if (details != object.MemberEnd() && details->value.IsArray() && !details->value.Empty() &&
+      details->value[0].IsObject()) {
+    for (const char* name : {"o:errorCode", "o:errorPath", "title", "detail"}) {
+      add(words, member(details->value[0], name));
+    }
+  }
+}
+
+std::string media_type(const HttpResponse& response) {
+  const std::string type = response.content_type.substr(0, response.content_type.find(';'));
+  return type.empty() ? "untyped" : type;
+}
+
+bool is_short_text(const HttpResponse& response) {
+  const bool markup = response.body.find('<') != std::string::npos;
+  return !response.success() && !markup && response.body.size() <= kMaxPlainText;
+}
+
+void add_body(Words& words, const HttpResponse& response) {
+  const std::size_t known = words.size();
+  if (!response.success()) {
+    rapidjson::Document document;
+    document.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
+    if (!document.HasParseError()) {
+      add_members(words, document);
+    }
+  }
+  if (words.size() == known && !response.body.empty()) {
+    add(words, is_short_text(response)
+                   ? response.body
+                   : fmt::format("{} of {} bytes", media_type(response), response.body.size()));
+  }
+}
+
+// Also takes what would move a terminal's cursor or break a log line.
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    if (std::isgraph(static_cast<unsigned char>(c)) != 0) {
+      line += c;
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      line += '?';
+    } else if (!line.empty() && line.back() != ' ') {
+      line += ' ';
+    }
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  if (line.size() > kMaxLine) {
+    line.replace(kMaxLine - 3, std::string::npos, "...");
+  }
+  return line;
+}
+
+}  // namespace
+
+std::string describe_answer(const HttpResponse& response) {
+  Words words;
+  add(words, one_line(fmt::format("{} {}", response.status, response.reason)));
+  add_body(words, response);
+  return one_line(fmt::format("{}", fmt::join(words, ": ")));
+}
+
+Error unsent_error(const HttpResponse& response) {
+  switch (response.transfer) {
+    case Transfer::kUntrusted:
+      return {ExitStatus::kConfig,
+              "the gateway's certificate is not to be trusted: " + response.error,
+              "check OHIP_GATEWAY_URL and this machine's clock; if a proxy or a private CA signs "
+              "for the gateway, name its root certificates with --ca-file"};
+    case Transfer::kUnreachable:
+      return {
+          ExitStatus::kUnavailable, "OHIP cannot be reached: " + response.error,
+          "nothing was taken and the next run tries again; if it stays, check OHIP_GATEWAY_URL, "
+          "DNS, firewall and proxy"};
+    default:
+      return {ExitStatus::kConfig, "the request to OHIP cannot be made: " + response.error,
+              "check OHIP_GATEWAY_URL and the codes in the configuration"};
+  }
+}
+
+}  // namespace ohip

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "event/decoder.h"
+#include "kafka/health.h"
+#include "base/log.h"
+#include "kafka/publisher.h"
+#include "kafka/types.h"
+
+namespace ohip {
+
+// Records on their way; outlives the call that sent them, should a report come late.
+struct Sending {
+  explicit Sending(std::size_t count) : fates(count), awaited(count) {}
+
+  std::vector<Delivery> fates;
+  std::size_t awaited;
+};
+
+// What a delivery report brings back to us; owned by librdkafka until then.
+struct Slot {
+  std::shared_ptr<Sending> sending;
+  std::size_t index = 0;
+};
+
+// librdkafka's producer. It keeps the connections and retries by itself; its main queue is
+// forwarded to its own background thread, so that errors and delivery reports reach us the moment
+// they happen, whichever thread waits for them. Thread-safe.
+class KafkaClient {
+ public:
+  KafkaClient(const std::map<std::string, std::string>& properties, const Log& log,
+              Milliseconds fresh_for);
+
+  // One thread at a time asks the cluster; those that waited for it take its answer.
+  void check(const std::set<std::string>& topics);
+
+  // All at once; waits for their fates until the end.
+  std::vector<Delivery> send(std::span<const Record> records, SteadyPoint end);
+
+ private:
+  // Called by librdkafka from threads of its own.
+  static void on_log(const rd_kafka_t* kafka, int level, const char* facility, const char* text);
+  static int on_connect(int socket, const sockaddr* address, int length, const char* broker,
+                        void* client);
+  static void on_error(rd_kafka_t* kafka, int code, const char* text, void* client);
+  static void on_delivery(rd_kafka_t* kafka, const rd_kafka_message_t* message, void* client);
+
+  void listen(rd_kafka_conf_t* configuration);
+  rd_kafka_topic_t* topic(const std::string& name);
+  void notice_death();
+
+  void ask_all(const std::set<std::string>& topics);
+  bool wait_for_answer();
+  void ask(const std::string& topic_name);
+  void wait_for_producer_id(bool answered);
+  std::unique_ptr<KafkaClient> new_probe(const std::set<std::string>& topics) const;
+  void prove(KafkaClient& probe, const std::set<std::string>& topics);
+  KafkaMetadata metadata(rd_kafka_topic_t* topic);
+
+  void produce(const Record& record, const Slot& slot, SteadyPoint end);
+  rd_kafka_resp_err_t enqueue(const Record& record, const Slot& slot);
+  void report(const Slot& slot, const Delivery& delivery, const std::string& topic_name);
+
+  const Log& log_;
+  KafkaHealth health_;
+  std::map<std::string, std::string> probe_properties_;  // empty: nobody to ask about
+
+  std::mutex asking_;             // of what follows: one thread asks
+  bool has_producer_id_ = false;  // or needs none
+  std::set<std::string> proven_;  // topics that this user may write to
+  std::set<std::string> asked_;   // what was asked last,
+  std::optional<Error> refusal_;  // how it ended,
+  std::atomic<int> askings_ = 0;  // and how often so far
+
+  std::mutex mutex_;                 // of topics_ and of what is being sent
+  std::condition_variable changed_;  // a report or an error came
+  KafkaProducer kafka_;
+  std::map<std::string, KafkaTopic> topics_;  // destroyed before kafka_, which would wait for them
+};
+
+}  // namespace ohip

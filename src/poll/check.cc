@@ -1,0 +1,100 @@
+#include "poll/check.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "http/client.h"
+#include "ohip/oauth.h"
+#include "kafka/publisher.h"
+#include "spool/spool.h"
+
+namespace ohip {
+namespace {
+
+// Runs the steps in their order, and all of them: one visit mends everything.
+class Checklist {
+ public:
+  // The step returns what it found, or throws Error. False: it failed.
+  bool step(std::string_view name, const std::function<std::string()>& run) {
+    try {
+      print(name, "OK", run());
+      return true;
+    } catch (const Error& error) {
+      print(name, "FAILED", error.what());
+      if (!error.hint().empty()) {
+        fmt::print("{:<15}         {}\n", "", error.hint());
+      }
+      status_ = more_serious(status_, error.status());
+      return false;
+    }
+  }
+
+  ExitStatus status() const { return status_; }
+
+ private:
+  static void print(std::string_view name, std::string_view result, std::string_view found) {
+    fmt::print("{:<15} {:<7} {}\n", name, result, found);
+  }
+
+  ExitStatus status_ = ExitStatus::kOk;
+};
+
+std::string describe_config(const Config& config) {
+  return fmt::format("{}, external system {}, hotels {}", config.gateway.url,
+                     config.external_system, fmt::join(config.hotels, ", "));
+}
+
+// Every queue's directory can be locked and takes an answer of usual size.
+std::string check_spool(const Config& config, const Clock& clock) {
+  std::size_t waiting = 0;
+  for (const std::string& hotel : config.hotels) {
+    const bool chain = config.scope == QueueScope::kChain;
+    std::optional<Spool> spool = Spool::open(
+        config.spool_dir,
+        {config.gateway.host, config.external_system, chain ? std::string(kChainQueue) : hotel});
+    if (spool) {
+      waiting += spool->pending().size();
+      spool->reserve("check", clock.now());
+    }
+  }
+  return fmt::format("{}, {} to deliver", config.spool_dir.string(),
+                     plural(waiting, "batch", "batches"));
+}
+
+std::string check_topic(const Config& config, Publisher& publisher) {
+  if (config.topic.find('{') != std::string::npos) {
+    return fmt::format("{}: known only with an event, not tried", config.topic);
+  }
+  publisher.check({config.topic});
+  return fmt::format("{}: each partition has a leader", config.topic);
+}
+
+}  // namespace
+
+ExitStatus check(const Config& config, Clock& clock, const Log& log) {
+  const Deadline deadline(clock, config.deadline);
+  Checklist checklist;
+  checklist.step("configuration", [&] { return describe_config(config); });
+  checklist.step("spool", [&] { return check_spool(config, clock); });
+  checklist.step("token", [&] {
+    CurlHttpClient http(config.ca_file, config.proxy, config.no_proxy);
+    OAuth oauth(config.gateway, config.credentials, config.spool_dir, clock, deadline);
+    oauth.token(http);
+    return config.gateway.url + " accepts the credentials";
+  });
+  KafkaPublisher publisher(config.kafka, log);
+  const bool connected = checklist.step("Kafka", [&] {
+    publisher.check({});
+    return config.kafka.at("bootstrap.servers") + " accepts the connection";
+  });
+  if (connected) {
+    checklist.step("topic", [&] { return check_topic(config, publisher); });
+  }
+  return checklist.status();
+}
+
+}  // namespace ohip

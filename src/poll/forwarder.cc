@@ -1,0 +1,307 @@
+#include "poll/forwarder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ohip {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Publishing what is already ours gets this long even when the deadline is over or a stop was
+// requested.
+constexpr Milliseconds kGrace = 5s;
+
+// Most events in one answer, whatever limit an earlier run asked for (Poll API specification).
+constexpr std::size_t kMostEvents = 20;
+
+constexpr const char* kReconcile =
+    "find out in OPERA what changed around that time and compare with what your consumers got";
+
+// A run was killed after it had asked and before anything came.
+bool never_answered(const Batch& batch) {
+  return batch.body.empty() && std::filesystem::path(batch.file).extension() == ".part";
+}
+
+std::string describe(const Batch& batch) {
+  return fmt::format("x-request-id {}, {}", batch.request_id, rfc3339_utc(batch.received));
+}
+
+// A topic with a placeholder is known only with the event.
+std::set<std::string> known_topics(const std::string& topic) {
+  return topic.find('{') == std::string::npos ? std::set{topic} : std::set<std::string>{};
+}
+
+// What becomes of one batch; all it does is in its report.
+class Settlement {
+ public:
+  Settlement(const Spool& spool, const Batch& batch, std::size_t asked_for)
+      : spool_(spool), batch_(batch), asked_for_(asked_for) {}
+
+  // Sorts out what the publisher says of the records. Throws Error when one of them is not
+  // acknowledged: nothing may be committed then.
+  void count(const std::vector<Record>& records, const std::vector<Delivery>& deliveries) {
+    const Delivery* undelivered = nullptr;
+    std::size_t missing = 0;
+    for (std::size_t i = 0; i < deliveries.size(); ++i) {
+      switch (deliveries[i].state) {
+        case Delivery::State::kAcknowledged:
+          ++report_.delivered;
+          break;
+        case Delivery::State::kRefused:
+          rejects_.push_back({records[i].event(), "Kafka refuses it: " + deliveries[i].reason});
+          break;
+        case Delivery::State::kUndelivered:
+          ++missing;
+          undelivered = &deliveries[i];
+          break;
+      }
+    }
+    if (undelivered != nullptr) {
+      throw_not_acknowledged(*undelivered, records.size(), missing);
+    }
+  }
+
+  // Everything is acknowledged but for the rejects: they go into quarantine, the batch goes.
+  void commit(const Decoded& decoded) {
+    rejects_.insert(rejects_.begin(), decoded.rejects.begin(), decoded.rejects.end());
+    if (batch_.storage_error.empty()) {
+      commit_file(decoded);
+    } else {
+      commit_memory(decoded);
+    }
+  }
+
+  void quarantine(ExitStatus status, const std::string& what) {
+    const std::string detail = describe(batch_);
+    const std::filesystem::path path =
+        spool_.quarantine(batch_, fmt::format("{} ({})\n", what, detail));
+    ++report_.quarantined;
+    const std::string look = "look at " + path.string();
+    report_.add(
+        Error(status, what,
+              status == ExitStatus::kPossibleLoss ? fmt::format("{}; {}", kReconcile, look) : look,
+              detail));
+  }
+
+  QueueReport& report() { return report_; }
+
+ private:
+  [[noreturn]] void throw_not_acknowledged(const Delivery& delivery, std::size_t records,
+                                           std::size_t missing) {
+    const std::string what = fmt::format("Kafka has not acknowledged {} of {} events: {}", missing,
+                                         records, delivery.reason);
+    if (batch_.storage_error.empty()) {
+      throw Error(delivery.status, fmt::format("{}; they stay in the spool", what),
+                  delivery.status == ExitStatus::kPending
+                      ? "the next run publishes them first"
+                      : "mend that; the next run publishes them first, and takes nothing before",
+                  batch_.file);
+    }
+    report_.possibly_lost += missing;
+    throw Error(ExitStatus::kPossibleLoss,
+                fmt::format("the spool failed ({}) and {}: up to {} events are lost",
+                            batch_.storage_error, what, missing),
+                kReconcile, describe(batch_));
+  }
+
+  void commit_file(const Decoded& decoded) {
+    for (std::size_t i = 0; i < rejects_.size(); ++i) {
+      quarantine_event(i + 1, rejects_[i]);
+    }
+    const std::size_t events = decoded.records.size() + decoded.rejects.size();
+    if (decoded.damage.empty()) {
+      spool_.commit(batch_);
+    } else if (decoded.cut_off && events < asked_for_) {
+      report_.possibly_lost += asked_for_ - events;
+      quarantine(ExitStatus::kPossibleLoss,
+                 fmt::format("OHIP's answer is damaged: {}: up to {} more events may be lost",
+                             decoded.damage, asked_for_ - events));
+    } else {
+      quarantine(ExitStatus::kQuarantine,
+                 fmt::format("OHIP's answer was put into quarantine: {}", decoded.damage));
+    }
+  }
+
+  void quarantine_event(std::size_t number, const Reject& reject) {
+    const auto path = spool_.quarantine_event(batch_, number, reject.event, reject.reason + "\n");
+    ++report_.quarantined;
+    report_.add(Error(ExitStatus::kQuarantine,
+                      fmt::format("one event was put into quarantine: {}", reject.reason),
+                      "look at " + path.string(), "x-request-id " + batch_.request_id));
+  }
+
+  // The only copy was in memory.
+  void commit_memory(const Decoded& decoded) {
+    const std::string failed =
+        fmt::format("{}, when OHIP had already answered", batch_.storage_error);
+    try {
+      commit_file(decoded);
+    } catch (const Error& e) {
+      if (!rejects_.empty() || !decoded.damage.empty()) {
+        throw Error(ExitStatus::kPossibleLoss,
+                    fmt::format("{}: what Kafka could not take is lost, because the quarantine "
+                                "fails too: {}",
+                                failed, e.what()),
+                    kReconcile, describe(batch_));
+      }
+    }
+    throw Error(ExitStatus::kSpool,
+                fmt::format("{}: its {} were delivered to Kafka straight from memory", failed,
+                            plural(decoded.records.size(), "event", "events")),
+                "nothing is lost; mend the storage before the next run");
+  }
+
+  const Spool& spool_;
+  const Batch& batch_;
+  std::size_t asked_for_;
+  std::vector<Reject> rejects_;
+  QueueReport report_;
+};
+
+}  // namespace
+
+Forwarder::Forwarder(Spool& spool, Publisher& publisher, Origin origin, std::size_t limit,
+                     bool drain, const Deadline& deadline, const Stop& stop, QueueReport& report)
+    : spool_(spool),
+      publisher_(publisher),
+      origin_(std::move(origin)),
+      limit_(limit),
+      drain_(drain),
+      deadline_(deadline),
+      stop_(stop),
+      report_(report),
+      topics_(known_topics(origin_.topic)) {
+  const std::vector<std::string> files = spool.pending();
+  waiting_.assign(files.begin(), files.end());
+}
+
+bool Forwarder::recover() {
+  const Stopwatch watch(report_.steps.recover);
+  try {
+    return recover_oldest();
+  } catch (const Error& error) {
+    report_.add(error);
+    return false;
+  }
+}
+
+bool Forwarder::recover_oldest() {
+  const std::string left = fmt::format("{} taken earlier stay in the spool",
+                                       plural(waiting_.size(), "batch", "batches"));
+  try {
+    publisher_.check(topics_);
+  } catch (const Error& e) {
+    const bool passes = e.status() == ExitStatus::kUnavailable;
+    throw Error(passes ? ExitStatus::kPending : e.status(), fmt::format("{}; {}", e.what(), left),
+                e.hint());
+  }
+  if (over()) {
+    throw Error(ExitStatus::kPending, fmt::format("the run's time is over; {}", left),
+                "the next run goes on with them");
+  }
+  Taken taken{spool_.read(waiting_.front()), {}, kMostEvents};
+  waiting_.pop_front();
+  if (never_answered(taken.batch)) {
+    note_killed_run(taken.batch);
+    return true;
+  }
+  taken.decoded = decode(taken.batch, origin_);
+  report_.taken += taken.events();
+  Outcome outcome = deliver(taken);
+  outcome.report.repeated = outcome.report.delivered;
+  report_.add(outcome.report);
+  return outcome.settled;
+}
+
+void Forwarder::note_killed_run(const Batch& batch) {
+  Settlement settlement(spool_, batch, kMostEvents);
+  settlement.report().possibly_lost = kMostEvents;
+  settlement.quarantine(ExitStatus::kPossibleLoss,
+                        fmt::format("an earlier run was killed while OHIP was answering: up to {} "
+                                    "events may be lost",
+                                    kMostEvents));
+  report_.add(settlement.report());
+}
+
+bool Forwarder::poll(Source& source) {
+  bool more = false;
+  try {
+    more = !over() && poll_once(source) && drain_;
+  } catch (const Error& error) {
+    report_.add(error);
+  }
+  if (!more) {
+    finish();
+  }
+  return more;
+}
+
+bool Forwarder::poll_once(Source& source) {
+  if (!source.wait_for_turn()) {
+    report_.not_polled = !stop_.requested();
+    return false;
+  }
+  std::optional<Batch> batch = source.take(spool_, [this] { publisher_.check(topics_); });
+  if (!batch) {
+    return false;
+  }
+  Taken taken{*std::move(batch), {}, limit_};
+  taken.decoded = decode(taken.batch, origin_);
+  const bool more = taken.events() >= limit_;
+  return begin_delivery(std::move(taken)) && more;
+}
+
+// In order: what was taken before is in Kafka first. Where that failed, this batch waits in the
+// spool, too; but not if its only copy is in memory.
+bool Forwarder::begin_delivery(Taken taken) {
+  const bool in_order = finish();
+  report_.taken += taken.events();
+  if (!in_order && taken.batch.storage_error.empty()) {
+    return false;
+  }
+  delivery_ = std::async(drain_ ? std::launch::async : std::launch::deferred,
+                         [this, taken = std::move(taken)] { return deliver(taken); });
+  return in_order;
+}
+
+bool Forwarder::finish() {
+  if (!delivery_.valid()) {
+    return true;
+  }
+  const Outcome outcome = delivery_.get();
+  report_.add(outcome.report);
+  return outcome.settled;
+}
+
+Forwarder::Outcome Forwarder::deliver(const Taken& taken) const {
+  Settlement settlement(spool_, taken.batch, taken.asked_for);
+  bool settled = true;
+  try {
+    {
+      const Stopwatch watch(settlement.report().steps.publish);
+      settlement.count(taken.decoded.records,
+                       publisher_.publish(taken.decoded.records, patience()));
+    }
+    settlement.commit(taken.decoded);
+  } catch (const Error& error) {
+    settlement.report().add(error);
+    settled = false;
+  }
+  return {std::move(settlement.report()), settled};
+}
+
+bool Forwarder::over() const {
+  return stop_.requested() || deadline_.left() == Milliseconds::zero();
+}
+
+Milliseconds Forwarder::patience() const {
+  return stop_.requested() ? kGrace : std::max(deadline_.left(), kGrace);
+}
+
+}  // namespace ohip

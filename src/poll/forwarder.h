@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <future>
+#include <set>
+#include <string>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "event/decoder.h"
+#include "kafka/publisher.h"
+#include "report/report.h"
+#include "poll/source.h"
+#include "spool/spool.h"
+#include "base/stop.h"
+
+namespace ohip {
+
+// The steps of one queue: recover, then poll → spool → publish → commit, as often as it is asked.
+// Recovery is not a second path: it publishes and commits by the very same code.
+class Forwarder {
+ public:
+  // All are borrowed. limit: events asked for per poll. What is done is added to the report. Throws
+  // Error kSpool when the spool cannot be read.
+  Forwarder(Spool& spool, Publisher& publisher, Origin origin, std::size_t limit, bool drain,
+            const Deadline& deadline, const Stop& stop, QueueReport& report);
+
+  // Whether all that earlier runs left in the spool is published; nothing may be polled before.
+  bool recovered() const { return waiting_.empty(); }
+
+  // Publishes the oldest batch of that. False: it could not be.
+  bool recover();
+
+  // Takes one batch and delivers it. True: the queue holds more and is to be drained; then, while
+  // the next batch is taken, the delivery may still be under way on another thread. The next one's
+  // begins when it has ended well, so the spool holds at most two batches, and the order is kept.
+  bool poll(Source& source);
+
+  // Waits for the delivery under way, if any; to be called before the report is read. False: it
+  // failed.
+  bool finish();
+
+ private:
+  struct Taken {
+    Batch batch;
+    Decoded decoded;
+    std::size_t asked_for = 0;
+
+    std::size_t events() const { return decoded.records.size() + decoded.rejects.size(); }
+  };
+
+  struct Outcome {
+    QueueReport report;
+    bool settled = false;  // false: an error ended it
+  };
+
+  bool recover_oldest();
+  void note_killed_run(const Batch& batch);
+  bool poll_once(Source& source);
+  bool begin_delivery(Taken taken);
+  Outcome deliver(const Taken& taken) const;
+  Milliseconds patience() const;
+  bool over() const;
+
+  Spool& spool_;
+  Publisher& publisher_;
+  Origin origin_;
+  std::size_t limit_;
+  bool drain_;
+  const Deadline& deadline_;
+  const Stop& stop_;
+  QueueReport& report_;
+  std::set<std::string> topics_;     // those known before any event is
+  std::deque<std::string> waiting_;  // files that earlier runs left, oldest first
+  std::future<Outcome> delivery_;    // under way
+};
+
+}  // namespace ohip

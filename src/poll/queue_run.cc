@@ -1,0 +1,106 @@
+#include "poll/queue_run.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "poll/poll_source.h"
+
+namespace ohip {
+
+QueueRun::QueueRun(const Shared& shared, QueueName queue)
+    : shared_(shared), queue_(std::move(queue)) {
+  report_.hotel = queue_.hotel;
+}
+
+std::optional<SteadyPoint> QueueRun::turn(HttpClient& http) {
+  had_turn_ = true;
+  looking_ = true;
+  bool more = false;
+  try {
+    more = (spool_ || open()) && step(http);
+  } catch (const Error& error) {
+    look_.add(error);
+  }
+  if (more) {
+    return shared_.clock.steady();
+  }
+  finish();
+  return goes_on() ? std::optional(look_begin_ + shared_.config.interval) : std::nullopt;
+}
+
+// False: another run is at it.
+bool QueueRun::open() {
+  look_begin_ = shared_.clock.steady();
+  spool_ = Spool::open(shared_.config.spool_dir, queue_);
+  if (!spool_) {
+    look_.held = true;
+    shared_.log.info("{}: another run holds the queue", label());
+    return false;
+  }
+  const Config& config = shared_.config;
+  forwarder_ = std::make_unique<Forwarder>(
+      *spool_, shared_.publisher, Origin{queue_.gateway_host, queue_.external_system, config.topic},
+      static_cast<std::size_t>(config.limit), config.mode != Mode::kOnce, shared_.deadline,
+      shared_.stop, look_);
+  return true;
+}
+
+// True: it wants another turn.
+bool QueueRun::step(HttpClient& http) {
+  const bool replay = shared_.config.mode == Mode::kReplay;
+  if (!forwarder_->recovered()) {
+    return forwarder_->recover() && !(replay && forwarder_->recovered());
+  }
+  return !replay && poll(http);
+}
+
+bool QueueRun::poll(HttpClient& http) {
+  const Config& config = shared_.config;
+  const std::string& hotel =
+      config.scope == QueueScope::kChain ? config.hotels.front() : queue_.hotel;
+  PollSource source(config, hotel, http, shared_.oauth, shared_.pace, shared_.clock,
+                    shared_.deadline, look_);
+  const std::size_t taken = look_.taken;
+  const std::size_t asked = look_.request_ids.size();
+  const bool more = forwarder_->poll(source);
+  if (look_.request_ids.size() > asked) {
+    shared_.log.info("{}: x-request-id {}: {}", label(), look_.request_ids.back(),
+                     plural(look_.taken - taken, "event", "events"));
+  }
+  return more;
+}
+
+void QueueRun::finish() {
+  if (!looking_) {
+    return;
+  }
+  if (forwarder_) {
+    forwarder_->finish();
+  }
+  forwarder_.reset();
+  spool_.reset();
+  report_.add(std::exchange(look_, {}));
+  looking_ = false;
+}
+
+// Whether to look again: not where a person must act first.
+bool QueueRun::goes_on() const {
+  switch (report_.status) {
+    case ExitStatus::kOk:
+    case ExitStatus::kQuarantine:
+    case ExitStatus::kUnavailable:
+    case ExitStatus::kPending:
+    case ExitStatus::kPossibleLoss:
+      return shared_.config.mode == Mode::kRunFor;
+    default:
+      return false;
+  }
+}
+
+std::string QueueRun::label() const {
+  return queue_.hotel == kChainQueue ? "chain queue of " + queue_.external_system
+                                     : "hotel " + queue_.hotel;
+}
+
+}  // namespace ohip

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "poll/forwarder.h"
+#include "http/client.h"
+#include "base/log.h"
+#include "ohip/oauth.h"
+#include "poll/pace.h"
+#include "kafka/publisher.h"
+#include "report/report.h"
+#include "spool/spool.h"
+#include "base/stop.h"
+
+namespace ohip {
+
+// What all queues of a run share; borrowed.
+struct Shared {
+  const Config& config;
+  Publisher& publisher;
+  OAuth& oauth;
+  Pace& pace;
+  Clock& clock;
+  const Deadline& deadline;
+  const Stop& stop;
+  const Log& log;
+};
+
+// One queue's part of a run, in turns of one poll each, so that many queues share few workers. The
+// queue is locked from its first turn until it is found empty. One thread at a time.
+class QueueRun {
+ public:
+  QueueRun(const Shared& shared, QueueName queue);
+
+  // Publishes one batch that an earlier run left; where there is none, polls once. Returns when the
+  // next turn is due, or nothing when the queue is done with.
+  std::optional<SteadyPoint> turn(HttpClient& http);
+
+  // Ends what is under way and unlocks the queue. To be called after the last turn.
+  void finish();
+
+  // "hotel ABC".
+  std::string label() const;
+  bool had_turn() const { return had_turn_; }
+  std::size_t polls() const { return report_.polls + look_.polls; }
+  std::size_t delivered() const { return report_.delivered + look_.delivered; }
+  const QueueName& queue() const { return queue_; }
+  QueueReport& report() { return report_; }
+
+ private:
+  bool open();
+  bool step(HttpClient& http);
+  bool poll(HttpClient& http);
+  bool goes_on() const;
+
+  const Shared& shared_;
+  QueueName queue_;
+  bool had_turn_ = false;
+  bool looking_ = false;
+  SteadyPoint look_begin_;
+  QueueReport look_;  // since the queue was last locked
+  std::optional<Spool> spool_;
+  std::unique_ptr<Forwarder> forwarder_;
+  QueueReport report_;
+};
+
+}  // namespace ohip

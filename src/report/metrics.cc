@@ -1,0 +1,214 @@
+#include "report/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <iomanip>
+#include <map>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+#include "base/file.h"
+#include "base/version.h"
+
+namespace ohip {
+namespace {
+
+constexpr std::size_t kMostHotels = 500;
+
+double seconds(TimePoint time) {
+  return static_cast<double>(
+      std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
+}
+
+// Values by series, such as `ohip_poll_polls_total{file="ohip-poll.prom",hotel="ABC"}`.
+using Series = std::map<std::string, double, std::less<>>;
+
+std::string quoted(const std::string& text) {
+  std::ostringstream out;
+  out << std::quoted(text);
+  return out.str();
+}
+
+// What an earlier run left; nothing where it cannot be understood.
+Series read_series(const std::filesystem::path& file) {
+  Series series;
+  if (!std::filesystem::exists(file)) {
+    return series;
+  }
+  std::istringstream lines(read_file(file, ExitStatus::kSpool));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t blank = line.rfind(' ');
+    double value = 0;
+    if (!line.starts_with('#') && blank != std::string::npos &&
+        std::from_chars(line.data() + blank + 1, line.data() + line.size(), value).ec ==
+            std::errc()) {
+      series[line.substr(0, blank)] = value;
+    }
+  }
+  return series;
+}
+
+struct Family {
+  std::string_view name;
+  std::string_view help;
+  std::size_t (*value)(const QueueReport&);
+
+  bool is_counter() const { return name.ends_with("_total"); }
+};
+
+constexpr std::array kFamilies = {
+    Family{"ohip_poll_polls_total", "Requests for events that OHIP may have processed.",
+           [](const QueueReport& q) { return q.polls; }},
+    Family{"ohip_poll_events_taken_total",
+           "Events taken from OHIP, or from the spool where an earlier run left them.",
+           [](const QueueReport& q) { return q.taken; }},
+    Family{"ohip_poll_events_delivered_total", "Events that Kafka has acknowledged.",
+           [](const QueueReport& q) { return q.delivered; }},
+    Family{"ohip_poll_quarantined_total", "Files put into quarantine.",
+           [](const QueueReport& q) { return q.quarantined; }},
+    Family{"ohip_poll_events_possibly_lost_total",
+           "Upper bound of events that OHIP may have handed out in answers that did not arrive.",
+           [](const QueueReport& q) { return q.possibly_lost; }},
+    Family{"ohip_poll_pending_batches", "Answers in the spool that wait for Kafka.",
+           [](const QueueReport& q) { return q.pending; }},
+    Family{"ohip_poll_quarantine_files", "Files in quarantine now.",
+           [](const QueueReport& q) { return q.in_quarantine; }},
+};
+
+class Exposition {
+ public:
+  explicit Exposition(const std::filesystem::path& file)
+      : before_(read_series(file)), label_(fmt::format("file={}", quoted(file.filename()))) {}
+
+  // What the names of a family's series begin with.
+  std::string beginning(std::string_view name) const { return fmt::format("{}{{{}", name, label_); }
+
+  std::string series(std::string_view name) const { return beginning(name) + "}"; }
+
+  std::string series(std::string_view name, std::string_view label, const std::string& text) const {
+    return fmt::format("{},{}={}}}", beginning(name), label, quoted(text));
+  }
+
+  void family(std::string_view name, std::string_view help) {
+    text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name,
+                         name.ends_with("_total") ? "counter" : "gauge");
+  }
+
+  void value(const std::string& series, double value) {
+    text_ += fmt::format("{} {:.15g}\n", series, value);
+  }
+
+  void gauge(std::string_view name, std::string_view help, double number) {
+    family(name, help);
+    value(series(name), number);
+  }
+
+  void counter(std::string_view name, std::string_view help, std::size_t more) {
+    family(name, help);
+    value(series(name), earlier(series(name)) + static_cast<double>(more));
+  }
+
+  double earlier(const std::string& series) const {
+    const auto found = before_.find(series);
+    return found == before_.end() ? 0 : found->second;
+  }
+
+  const Series& before() const { return before_; }
+  const std::string& text() const { return text_; }
+
+ private:
+  Series before_;
+  std::string label_;  // of all series: node_exporter shows none where two files share one
+  std::string text_;
+};
+
+std::vector<QueueReport> bounded(std::vector<QueueReport> queues) {
+  std::sort(queues.begin(), queues.end(),
+            [](const QueueReport& a, const QueueReport& b) { return a.hotel < b.hotel; });
+  if (queues.size() > kMostHotels) {
+    RunReport rest;
+    const auto first = queues.begin() + kMostHotels;
+    rest.queues.assign(first, queues.end());
+    for (const QueueReport& queue : rest.queues) {
+      rest.status = more_serious(rest.status, queue.status);
+    }
+    queues.erase(first, queues.end());
+    queues.push_back(rest.total());
+    queues.back().hotel = "other";
+  }
+  return queues;
+}
+
+void add_runs(Exposition& metrics, ExitStatus status) {
+  constexpr std::string_view kName = "ohip_poll_runs_total";
+  metrics.family(kName, "Runs that ended, by exit status.");
+  const std::string now = metrics.series(kName, "status", fmt::to_string(static_cast<int>(status)));
+  Series runs = {{now, metrics.earlier(now) + 1}};
+  for (const auto& [series, count] : metrics.before()) {
+    if (series.starts_with(metrics.beginning(kName))) {
+      runs.emplace(series, count);
+    }
+  }
+  for (const auto& [series, count] : runs) {
+    metrics.value(series, count);
+  }
+}
+
+void add_run(Exposition& metrics, const RunReport& report, TimePoint now) {
+  const QueueReport total = report.total();
+  metrics.family("ohip_poll_info", "The program's version.");
+  metrics.value(metrics.series("ohip_poll_info", "version", kVersion), 1);
+  metrics.gauge("ohip_poll_last_run_timestamp_seconds", "When the last run ended.", seconds(now));
+  metrics.gauge("ohip_poll_last_run_duration_seconds", "How long it took.",
+                std::chrono::duration<double>(report.duration).count());
+  metrics.gauge("ohip_poll_last_run_exit_status", "Its exit status.",
+                static_cast<double>(report.status));
+  constexpr std::string_view kSuccess = "ohip_poll_last_success_timestamp_seconds";
+  const bool succeeded = report.status == ExitStatus::kOk;
+  metrics.gauge(kSuccess, "When the last run with exit status 0 ended; 0: never.",
+                succeeded ? seconds(now) : metrics.earlier(metrics.series(kSuccess)));
+  add_runs(metrics, report.status);
+  metrics.counter("ohip_poll_token_fetches_total", "Access tokens asked for.",
+                  report.token_fetches);
+  metrics.counter("ohip_poll_throttled_total", "Polls that OHIP answered by 429.", total.throttled);
+}
+
+void add_hotels(Exposition& metrics, const std::vector<QueueReport>& queues, TimePoint now) {
+  for (const Family& family : kFamilies) {
+    metrics.family(family.name, family.help);
+    for (const QueueReport& queue : queues) {
+      const std::string series = metrics.series(family.name, "hotel", queue.hotel);
+      const double before = family.is_counter() ? metrics.earlier(series) : 0;
+      metrics.value(series, before + static_cast<double>(family.value(queue)));
+    }
+  }
+  constexpr std::string_view kOldest = "ohip_poll_pending_oldest_timestamp_seconds";
+  metrics.family(kOldest, "When the oldest pending answer was received; 0: none is pending.");
+  for (const QueueReport& queue : queues) {
+    metrics.value(metrics.series(kOldest, "hotel", queue.hotel),
+                  queue.oldest_pending ? seconds(*queue.oldest_pending) : 0);
+  }
+  constexpr std::string_view kSuccess = "ohip_poll_hotel_last_success_timestamp_seconds";
+  metrics.family(kSuccess, "When the queue was last served without trouble; 0: never.");
+  for (const QueueReport& queue : queues) {
+    const std::string series = metrics.series(kSuccess, "hotel", queue.hotel);
+    const bool served = queue.status == ExitStatus::kOk && !queue.held && !queue.not_polled;
+    metrics.value(series, served ? seconds(now) : metrics.earlier(series));
+  }
+}
+
+}  // namespace
+
+void write_metrics(const std::filesystem::path& file, const RunReport& report, TimePoint now) {
+  constexpr mode_t kReadableByAll = 0644;
+  Exposition metrics(file);
+  add_run(metrics, report, now);
+  add_hotels(metrics, bounded(report.queues), now);
+  replace_file(file, metrics.text(), ExitStatus::kSpool, kReadableByAll);
+}
+
+}  // namespace ohip

@@ -1,0 +1,189 @@
+#include "report/report.h"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/version.h"
+
+namespace ohip {
+namespace {
+
+using Json = rapidjson::Writer<rapidjson::StringBuffer>;
+
+// The next try was to mend it, and did.
+bool passes(ExitStatus status) {
+  return status == ExitStatus::kUnavailable || status == ExitStatus::kPending;
+}
+
+void write(Json& json, const char* name, std::string_view text) {
+  json.Key(name);
+  json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+}
+
+void write(Json& json, const char* name, std::size_t number) {
+  json.Key(name);
+  json.Uint64(number);
+}
+
+void write_seconds(Json& json, const char* name, std::chrono::microseconds duration) {
+  json.Key(name);
+  json.Double(std::chrono::duration<double>(duration).count());
+}
+
+void write_counts(Json& json, const QueueReport& queue) {
+  write(json, "polls", queue.polls);
+  write(json, "throttled", queue.throttled);
+  write(json, "taken", queue.taken);
+  write(json, "delivered", queue.delivered);
+  write(json, "duplicates_possible", queue.repeated);
+  write(json, "quarantined", queue.quarantined);
+  write(json, "possibly_lost", queue.possibly_lost);
+  write(json, "pending_batches", queue.pending);
+}
+
+void write_steps(Json& json, const Steps& steps) {
+  json.Key("seconds");
+  json.StartObject();
+  write_seconds(json, "recover", steps.recover);
+  write_seconds(json, "wait", steps.wait);
+  write_seconds(json, "token", steps.token);
+  write_seconds(json, "poll", steps.poll);
+  write_seconds(json, "spool", steps.spool);
+  write_seconds(json, "publish", steps.publish);
+  json.EndObject();
+}
+
+void write_problems(Json& json, const std::vector<Error>& problems) {
+  json.Key("problems");
+  json.StartArray();
+  for (const Error& problem : problems) {
+    json.StartObject();
+    write(json, "status", static_cast<std::size_t>(problem.status()));
+    write(json, "message", problem.what());
+    if (!problem.detail().empty()) {
+      write(json, "detail", problem.detail());
+    }
+    if (!problem.hint().empty()) {
+      write(json, "hint", problem.hint());
+    }
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+void write_queue(Json& json, const QueueReport& queue) {
+  json.StartObject();
+  write(json, "hotel", queue.hotel);
+  write(json, "status", static_cast<std::size_t>(queue.status));
+  write_counts(json, queue);
+  if (queue.oldest_pending) {
+    write(json, "oldest_pending", rfc3339_utc(*queue.oldest_pending));
+  }
+  json.Key("held_by_another_run");
+  json.Bool(queue.held);
+  json.Key("not_polled");
+  json.Bool(queue.not_polled);
+  write_steps(json, queue.steps);
+  json.Key("request_ids");
+  json.StartArray();
+  for (const std::string& id : queue.request_ids) {
+    json.String(id.data(), static_cast<rapidjson::SizeType>(id.size()));
+  }
+  json.EndArray();
+  write_problems(json, queue.problems);
+  json.EndObject();
+}
+
+}  // namespace
+
+void Steps::add(const Steps& other) {
+  recover += other.recover;
+  wait += other.wait;
+  token += other.token;
+  poll += other.poll;
+  spool += other.spool;
+  publish += other.publish;
+}
+
+Stopwatch::~Stopwatch() {
+  step_ += std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                                 begin_);
+}
+
+void QueueReport::add(const Error& problem) {
+  status = more_serious(status, problem.status());
+  problems.push_back(problem);
+}
+
+void QueueReport::add(const QueueReport& later) {
+  polls += later.polls;
+  throttled += later.throttled;
+  taken += later.taken;
+  delivered += later.delivered;
+  repeated += later.repeated;
+  quarantined += later.quarantined;
+  possibly_lost += later.possibly_lost;
+  held = later.held;
+  not_polled = later.not_polled;
+  steps.add(later.steps);
+  request_ids.insert(request_ids.end(), later.request_ids.begin(), later.request_ids.end());
+  if (later.status == ExitStatus::kOk && !later.held && !later.not_polled) {
+    std::erase_if(problems, [](const Error& problem) { return passes(problem.status()); });
+  }
+  problems.insert(problems.end(), later.problems.begin(), later.problems.end());
+  status = ExitStatus::kOk;
+  for (const Error& problem : problems) {
+    status = more_serious(status, problem.status());
+  }
+}
+
+QueueReport RunReport::total() const {
+  QueueReport total;
+  for (const QueueReport& queue : queues) {
+    QueueReport counts = queue;
+    counts.problems.clear();
+    counts.request_ids.clear();
+    total.add(counts);
+    total.pending += queue.pending;
+    total.in_quarantine += queue.in_quarantine;
+    if (queue.oldest_pending) {
+      total.oldest_pending =
+          std::min(total.oldest_pending.value_or(*queue.oldest_pending), *queue.oldest_pending);
+    }
+  }
+  total.status = status;
+  return total;
+}
+
+std::string to_json(const RunReport& report) {
+  rapidjson::StringBuffer buffer;
+  Json json(buffer);
+  json.StartObject();
+  write(json, "version", kVersion);
+  write(json, "run", report.run_id);
+  write(json, "begin", rfc3339_utc(report.begin));
+  write_seconds(json, "duration", report.duration);
+  write(json, "status", static_cast<std::size_t>(report.status));
+  write(json, "token_fetches", report.token_fetches);
+  json.Key("total");
+  json.StartObject();
+  const QueueReport total = report.total();
+  write(json, "queues", report.queues.size());
+  write_counts(json, total);
+  write_steps(json, total.steps);
+  json.EndObject();
+  json.Key("queues");
+  json.StartArray();
+  for (const QueueReport& queue : report.queues) {
+    write_queue(json, queue);
+  }
+  json.EndArray();
+  write_problems(json, report.problems);
+  json.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
+
+}  // namespace ohip

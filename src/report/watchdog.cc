@@ -1,0 +1,49 @@
+#include "report/watchdog.h"
+
+#include <fmt/format.h>
+
+#include "http/client.h"
+
+namespace ohip {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Milliseconds kTimeout = 3s;
+
+}  // namespace
+
+Watchdog::Watchdog(const Config& config, const Log& log) : config_(config), log_(log) {}
+
+void Watchdog::run_began() {
+  if (!config_.ping_url.empty()) {
+    start_ = std::async(std::launch::async, [this] { ping("start"); });
+  }
+}
+
+void Watchdog::run_ended(ExitStatus status) {
+  if (!config_.ping_url.empty()) {
+    start_.wait();
+    ping(std::to_string(static_cast<int>(status)));
+  }
+}
+
+// The url is not logged: whoever has it can send false pings.
+void Watchdog::ping(const std::string& what) const {
+  try {
+    CurlHttpClient http(config_.ca_file, config_.proxy, config_.no_proxy);
+    HttpRequest request;
+    request.url = fmt::format("{}/{}?rid={}", config_.ping_url, what, log_.run_id());
+    request.connect_timeout = kTimeout;
+    request.answer_timeout = kTimeout;
+    const HttpResponse response = http.send(request);
+    if (!response.success()) {
+      log_.info("the watchdog did not take the ping '{}': {}", what,
+                response.status == 0 ? response.error : std::to_string(response.status));
+    }
+  } catch (const std::exception& e) {
+    log_.info("the watchdog was not pinged: {}", e.what());
+  }
+}
+
+}  // namespace ohip

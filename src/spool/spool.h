@@ -1,0 +1,148 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event/batch.h"
+#include "base/clock.h"
+#include "base/file.h"
+
+namespace ohip {
+
+// Names one queue of OHIP, and so its directory in the spool.
+struct QueueName {
+  std::string gateway_host;
+  std::string external_system;
+  std::string hotel;  // "@chain" for the external system's one queue
+};
+
+inline constexpr std::string_view kChainQueue = "@chain";
+
+// The batches of one queue that OHIP has handed out and Kafka has not yet acknowledged:
+//
+//   <spool>/<gateway host>/<external system>/<hotel or @chain>/
+//     lock
+//     20261123T190705.123456Z-<x-request-id>.json      an answer, verbatim, as received then
+//     20261123T190705.123456Z-<x-request-id>.part      OHIP has been asked, its answer is arriving
+//     20261123T190705.123456Z-<x-request-id>.reserved  room made, OHIP not yet asked
+//     unserved                                         since its time OHIP or Kafka is unavailable
+//     quarantine/                                      what could not be delivered, with a .reason
+//
+// A file is never changed once it has its .json name. One that a killed run left as .part is as
+// much of the answer as arrived. Directories have mode 0700, files 0600. Every failure of the
+// storage is an Error kSpool.
+class Spool {
+ public:
+  // Opens the queue's directory, which it makes if it must, and locks it for as long as this
+  // object lives. Nothing when another run holds the lock; it never waits.
+  static std::optional<Spool> open(const std::filesystem::path& root, QueueName queue);
+
+  // The queues under root that hold anything to deliver.
+  static std::vector<QueueName> pending_queues(const std::filesystem::path& root);
+
+  // What can be seen of a queue without its lock; nothing is made, and what cannot be read is not
+  // there.
+  struct Glance {
+    std::size_t pending = 0;  // batches
+    std::optional<TimePoint> oldest_pending;
+    std::size_t in_quarantine = 0;  // files, without their reasons
+    TimePoint last_polled;          // the epoch where it never was
+  };
+  static Glance glance(const std::filesystem::path& root, const QueueName& queue);
+
+  // Since when the queue could not be served, over all runs: a file in its directory remembers.
+  // Begun now, if it had not begun; now, too, where nothing can be written.
+  static TimePoint unserved_since(const std::filesystem::path& root, const QueueName& queue,
+                                  TimePoint now);
+  static void end_unserved(const std::filesystem::path& root, const QueueName& queue);
+
+  // An answer while it arrives.
+  class Part {
+   public:
+    Part(Part&&) noexcept = default;
+    Part& operator=(Part&&) = delete;
+    Part(const Part&) = delete;
+    Part& operator=(const Part&) = delete;
+    // Removes the file if OHIP was not asked or discard() said so; else leaves it as it is.
+    ~Part();
+
+    // To be called before the first byte of the request leaves: from now on a crash, of the
+    // machine too, shows as a .part. False when that could not be recorded; error() says why.
+    bool asked() noexcept;
+    // Appends. A failure is remembered in error(); the bytes are then in memory only.
+    void write(std::string_view bytes) noexcept;
+    // OHIP's answer held no events.
+    void discard() noexcept { discarded_ = true; }
+    // The answer has ended: durable under its final name on return, the unused room given back.
+    // With a storage failure, now or in write(), the batch says so in storage_error instead.
+    Batch keep(std::string body, TimePoint received);
+    // The answer never came: leaves a .reason in the quarantine, durable on return, and returns its
+    // path. Where that fails the .part stays, for the next run to report: returns that.
+    std::filesystem::path lost(std::string_view reason) noexcept;
+
+    const std::string& error() const { return error_; }
+
+   private:
+    friend class Spool;
+    Part(Spool& spool, std::string request_id, TimePoint now);
+    std::filesystem::path path() const;
+    void rename(const std::string& stem, std::string_view extension);
+
+    Spool* spool_;
+    std::string stem_;
+    std::string_view extension_;
+    std::string request_id_;
+    UniqueFd fd_;
+    std::size_t size_ = 0;
+    bool discarded_ = false;
+    std::string error_;
+  };
+
+  // Makes room for an answer of usual size, so that a full disk shows before OHIP is asked. Names
+  // sort in the order of reserving and keeping, also where the clock jumps back.
+  Part reserve(const std::string& request_id, TimePoint now);
+
+  // Remembers when, for glance().
+  void mark_polled() noexcept;
+
+  // What is not yet acknowledged, oldest first, under its file names; reservations that a killed
+  // run left are removed. To be called before the first reserve().
+  std::vector<std::string> pending() const;
+  Batch read(const std::string& file) const;
+
+  // Another thread may call these three while a Part is alive.
+
+  // Every event of the batch is acknowledged or in quarantine: the file is gone on return.
+  void commit(const Batch& batch) const;
+  // Moves the whole batch into the quarantine, the reason alone where there are no bytes; durable
+  // on return; returns where it is.
+  std::filesystem::path quarantine(const Batch& batch, std::string_view reason) const;
+  // Copies one event of it into the quarantine; number counts from 1, in the batch's order of such
+  // events. Doing it again changes nothing. Durable on return.
+  std::filesystem::path quarantine_event(const Batch& batch, std::size_t number,
+                                         std::string_view event, std::string_view reason) const;
+
+  const QueueName& queue() const { return queue_; }
+  const std::filesystem::path& directory() const { return directory_; }
+
+ private:
+  Spool(QueueName queue, std::filesystem::path directory, UniqueFd lock);
+  static std::filesystem::path directory_of(const std::filesystem::path& root,
+                                            const QueueName& queue);
+  std::filesystem::path quarantine_path(const std::string& name) const;
+
+  QueueName queue_;
+  std::filesystem::path directory_;
+  UniqueFd lock_;
+  TimePoint latest_name_;
+};
+
+// A code as a file name: what is neither letter, digit, '-', '_' nor a dot inside becomes %XX, so
+// that no name can leave its directory or hide in it, and reads back.
+std::string escape_name(std::string_view code);
+std::string unescape_name(std::string_view name);
+
+}  // namespace ohip

@@ -1,0 +1,140 @@
+#include "config/command_line.h"
+
+#include "support/catch.h"
+#include "support/configuration.h"
+#include "config/setting.h"
+
+namespace ohip {
+namespace {
+
+Error parse_error(const std::vector<const char*>& arguments) {
+  Error error = error_of([&] { parse(arguments); });
+  CHECK(error.status() == ExitStatus::kUsage);
+  return error;
+}
+
+std::string setting(const Options& options, const std::string& name) {
+  const auto found = options.settings.find(name);
+  return found == options.settings.end() ? "" : found->second.text;
+}
+
+}  // namespace
+
+TEST_CASE("without a mode each queue is polled once") {
+  CHECK_FALSE(parse({}).mode);
+  CHECK(parse({"--once"}).mode == Mode::kOnce);
+  CHECK(parse({"--drain"}).mode == Mode::kDrain);
+  CHECK(parse({"--check"}).mode == Mode::kCheck);
+  CHECK(parse({"--replay"}).mode == Mode::kReplay);
+}
+
+TEST_CASE("two modes exclude each other") {
+  const Error error = parse_error({"--drain", "--check"});
+  CHECK(mentions(error, "--drain and --check exclude each other"));
+  CHECK(mentions(error, "--help"));
+}
+
+TEST_CASE("every option reaches the setting of its environment name") {
+  for (const Setting& known : settings()) {
+    if (!known.option.empty()) {
+      const std::string option =
+          "--" + std::string(known.long_option()) + (known.argument.empty() ? "" : "=text");
+      INFO(option);
+      const Options options = parse({option.c_str()});
+      CHECK(setting(options, std::string(known.name)) ==
+            (known.argument.empty() ? "true" : "text"));
+      CHECK(options.settings.begin()->second.status == ExitStatus::kUsage);
+    }
+  }
+  CHECK(setting(parse({"-b", "one:1234,two:1234"}), "KAFKA_BOOTSTRAP_SERVERS") ==
+        "one:1234,two:1234");
+}
+
+TEST_CASE("hotels add up, of other options the last one counts") {
+  CHECK(setting(parse({"--hotel", "A", "--hotel", "B,C"}), "OHIP_HOTELS") == "A,B,C");
+  CHECK(setting(parse({"--limit", "5", "--limit", "6"}), "OHIP_LIMIT") == "6");
+}
+
+TEST_CASE("the option -X takes any property, also with commas and equals signs in its value") {
+  const Options options = parse({"-X", "debug=broker,topic", "-Xclient.id=a=b", "-X", "acks=1",
+                                 "-X", "acks=all", "-X", "ssl.ca.location="});
+  CHECK(options.properties.at("debug").text == "broker,topic");
+  CHECK(options.properties.at("client.id").text == "a=b");
+  CHECK(options.properties.at("acks").text == "all");
+  CHECK(options.properties.at("ssl.ca.location").text.empty());
+  CHECK(options.properties.at("debug").origin == "-X debug");
+}
+
+TEST_CASE("a secret is not taken from the command line and not repeated") {
+  const auto property =
+      GENERATE(as<std::string>(), "sasl.password", "ssl.key.password", "ssl.keystore.password",
+               "ssl.key.pem", "ssl_key", "sasl.oauthbearer.client.secret");
+  const std::string argument = property + "=hunter2";
+  const Error error = parse_error({"-X", argument.c_str()});
+  CHECK(mentions(error, property));
+  CHECK_FALSE(mentions(error, "hunter2"));
+}
+
+TEST_CASE("a secret refused on the command line comes with where to put it") {
+  const Error error = parse_error({"-X", "sasl.password=hunter2"});
+  CHECK(mentions(error, "KAFKA_SASL_PASSWORD"));
+  CHECK(mentions(error, "KAFKA_SASL_PASSWORD_FILE"));
+}
+
+TEST_CASE("what is not understood is not repeated where it may be a secret") {
+  CHECK_FALSE(mentions(parse_error({"-X", "sasl.password hunter2"}), "hunter2"));
+  CHECK_FALSE(mentions(parse_error({"-X", "sasl.password", "hunter2"}), "hunter2"));
+  CHECK_FALSE(mentions(parse_error({"-X", "sasl.password:hunter2=x"}), "hunter2"));
+  CHECK_FALSE(mentions(parse_error({"--client-secret=hunter2"}), "hunter2"));
+  CHECK_FALSE(mentions(parse_error({"--client-secret", "hunter2"}), "hunter2"));
+  CHECK_FALSE(mentions(parse_error({"--client.secret=hunter2"}), "hunter2"));
+  CHECK_FALSE(mentions(parse_error({"--client:secret=hunter2"}), "hunter2"));
+  CHECK_FALSE(mentions(parse_error({"-sasl.password=hunter2"}), "hunter2"));
+}
+
+TEST_CASE("an unknown option, a missing, empty or left-over argument are usage errors") {
+  CHECK(mentions(parse_error({"--hotle", "ABC"}), "hotle"));
+  CHECK(mentions(parse_error({"-Z"}), "Z"));
+  CHECK(mentions(parse_error({"--hotel"}), "hotel"));
+  CHECK(mentions(parse_error({"--hotel", ""}), "--hotel: empty"));
+  CHECK(mentions(parse_error({"ABC"}), "unexpected argument \"ABC\""));
+  CHECK(mentions(parse_error({"--", "ABC"}), "unexpected argument \"ABC\""));
+  CHECK(mentions(parse_error({"--drain=perhaps"}), "perhaps"));
+}
+
+TEST_CASE("the option -v says more and -q less, not both") {
+  CHECK(parse({}).log_level == LogLevel::kWarning);
+  CHECK(parse({"-v"}).log_level == LogLevel::kInfo);
+  CHECK(parse({"-vv"}).log_level == LogLevel::kDebug);
+  CHECK(parse({"-v", "--verbose"}).log_level == LogLevel::kDebug);
+  CHECK(parse({"-q"}).log_level == LogLevel::kError);
+  CHECK(mentions(parse_error({"-q", "-v"}), "exclude"));
+}
+
+TEST_CASE("the options --version and --help are answered whatever else is asked") {
+  CHECK(contains(parse({"--version"}).text, "ohip-poll "));
+  CHECK(contains(parse({"--drain", "--limit", "99", "--help"}).text, "Usage:"));
+  CHECK(parse({"--drain"}).text.empty());
+}
+
+TEST_CASE("the option --help names every setting, its option and default, and the exit statuses") {
+  const std::string help = parse({"--help"}).text;
+  for (const Setting& known : settings()) {
+    CHECK(contains(help, std::string(known.name)));
+    CHECK(contains(help, std::string(known.fallback)));
+    CHECK(contains(help, std::string(known.help.substr(0, known.help.find(' ')))));
+    if (!known.option.empty()) {
+      CHECK(contains(help, "--" + std::string(known.long_option())));
+    }
+  }
+  for (const char* status : {"64", "65", "69", "70", "74", "75", "76", "77", "78"}) {
+    CHECK(contains(help, status));
+  }
+}
+
+TEST_CASE("the line that says how to set something names option and environment") {
+  CHECK(how_to_set("KAFKA_BOOTSTRAP_SERVERS") == "--brokers or KAFKA_BOOTSTRAP_SERVERS");
+  CHECK(how_to_set("OHIP_CLIENT_SECRET") == "OHIP_CLIENT_SECRET");
+}
+
+}  // namespace ohip

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <map>
+#include <string>
+
+#include "base/handle.h"
+
+namespace ohip::test {
+
+// Changes a cluster; each call returns when it is done, and throws when it is refused.
+class Admin {
+ public:
+  explicit Admin(const std::string& brokers);
+
+  void wait_until_ready();
+  void create_topic(const std::string& name, int partitions,
+                    const std::map<std::string, std::string>& config = {});
+  // On the topics whose names begin so.
+  void allow(const std::string& user, rd_kafka_AclOperation_t operation, const std::string& topics);
+
+ private:
+  Handle<rd_kafka_t, rd_kafka_destroy> client_;
+  Handle<rd_kafka_queue_t, rd_kafka_queue_destroy> answers_;
+};
+
+}  // namespace ohip::test

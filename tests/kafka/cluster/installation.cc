@@ -1,0 +1,90 @@
+#include "kafka/cluster/installation.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+namespace ohip::test {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+Environment gateway(const sim::Simulator& ohip) {
+  const sim::Options& options = ohip.options();
+  return {{"OHIP_GATEWAY_URL", ohip.url()},
+          {"OHIP_CLIENT_ID", options.client_id},
+          {"OHIP_CLIENT_SECRET", options.client_secret},
+          {"OHIP_APP_KEY", options.app_key},
+          {"OHIP_ENTERPRISE_ID", options.enterprise_id},
+          {"OHIP_EXTERNAL_SYSTEM", options.external_system}};
+}
+
+Installation::Installation(Environment settings) : environment_(std::move(settings)) {
+  environment_.merge(gateway(ohip_));
+  environment_.insert({"OHIP_SPOOL_DIR", (directory_ / "spool").string()});
+}
+
+std::vector<std::string> Installation::command(const std::vector<std::string>& options) const {
+  std::vector<std::string> command = {OHIP_POLL_PROGRAM, "--hotel", kHotel};
+  command.insert(command.end(), options.begin(), options.end());
+  return command;
+}
+
+Result Installation::run(const std::vector<std::string>& options) const {
+  return test::run(command(options), environment_);
+}
+
+std::unique_ptr<Process> Installation::start(const std::vector<std::string>& options) const {
+  return std::make_unique<Process>(command(options), environment_, directory_ / "out",
+                                   directory_ / "err");
+}
+
+std::string Installation::printed() const {
+  std::ostringstream text;
+  text << std::ifstream(directory_ / "err").rdbuf();
+  return text.str();
+}
+
+void Installation::enqueue_changes(int count, std::size_t size) {
+  for (int i = 0; i < count; ++i) {
+    ohip_.enqueue_event(
+        kHotel,
+        fmt::format(R"({{"businessEvent":{{"header":{{"moduleName":"Block","primaryKey":"7",)"
+                    R"("hotelId":"ABC"}},"details":[{{"newValue":"{}"}}]}},)"
+                    R"("businessEventId":{{"id":"{}"}}}})",
+                    std::string(size, 'x'), ++changes_));
+  }
+}
+
+void Installation::wait_for_handed_out(std::size_t count) const {
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (true) {
+    const sim::QueueStats queue = ohip_.stats().queues[kHotel];
+    if (queue.handed_out >= count || queue.outstanding == 0) {
+      return;
+    }
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw std::runtime_error("nobody polls: " + printed());
+    }
+    std::this_thread::sleep_for(1ms);
+  }
+}
+
+std::vector<std::string> Installation::spooled(const std::string& ending) const {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(directory_ / "spool")) {
+    const std::string name = entry.path().filename().string();
+    if (name.front() != '.' && entry.path().extension() == ending) {  // ".…": cached tokens
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
+}  // namespace ohip::test

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "e2e/process.h"
+#include "simulator/simulator.h"
+#include "support/temporary_directory.h"
+
+namespace ohip::test {
+
+inline constexpr const char* kHotel = "ABC";
+
+// What a user of that gateway writes.
+Environment gateway(const sim::Simulator& ohip);
+
+// ohip-poll as a user sets it up, between an OHIP of its own and some Kafka.
+class Installation {
+ public:
+  // settings: KAFKA_… as in the documentation.
+  explicit Installation(Environment settings);
+
+  // ohip-poll --hotel ABC and these options, to its end.
+  Result run(const std::vector<std::string>& options = {"--once"}) const;
+  // The same, beside the test.
+  std::unique_ptr<Process> start(const std::vector<std::string>& options) const;
+  // What that one has printed.
+  std::string printed() const;
+
+  sim::Simulator& ohip() { return ohip_; }
+  // As many different changes of one block, with text of that size in each.
+  void enqueue_changes(int count, std::size_t size);
+  std::size_t polls() const { return ohip_.stats().polls; }
+  std::vector<std::string> handed_out() const { return ohip_.handed_out(kHotel); }
+  // Returns once OHIP has handed out so many, or has nothing more.
+  void wait_for_handed_out(std::size_t count) const;
+
+  // Names of the spool's files that end so: ".json" waits for Kafka, ".reason" is in quarantine.
+  std::vector<std::string> spooled(const std::string& ending) const;
+
+ private:
+  std::vector<std::string> command(const std::vector<std::string>& options) const;
+
+  TemporaryDirectory directory_;
+  sim::Simulator ohip_;
+  Environment environment_;
+  int changes_ = 0;
+};
+
+}  // namespace ohip::test

@@ -1,0 +1,420 @@
+#include "poll/forwarder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <future>
+#include <string>
+#include <vector>
+
+#include "support/catch.h"
+#include "support/fake_clock.h"
+#include "support/temporary_directory.h"
+
+namespace fs = std::filesystem;
+using namespace ohip;
+using namespace ohip::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const QueueName kQueue = {"gateway.example", "EXT", "ABC"};
+
+std::string event(int id) {
+  return fmt::format(
+      R"({{"businessEvent":{{"header":{{"hotelId":"ABC"}}}},"businessEventId":{{"id":"{}"}}}})",
+      id);
+}
+
+std::string answer(int first, int count) {
+  std::vector<std::string> events;
+  for (int id = first; id < first + count; ++id) {
+    events.push_back(event(id));
+  }
+  return fmt::format(R"({{"businessEventData":[{}]}})", fmt::join(events, ","));
+}
+
+// Hands out scripted answers through a real spool.
+class ScriptedSource : public Source {
+ public:
+  bool wait_for_turn() override { return has_turn; }
+
+  std::optional<Batch> take(Spool& spool, const std::function<void()>& permit) override {
+    permit();
+    ++polls;
+    on_take();
+    if (answers.empty()) {
+      return std::nullopt;
+    }
+    const std::string body = answers.front();
+    answers.pop_front();
+    Spool::Part part = spool.reserve(fmt::format("request-{}", polls), TimePoint(1s * polls));
+    part.asked();
+    part.write(body);
+    Batch batch = part.keep(body, TimePoint(1s * polls));
+    batch.storage_error = storage_error;
+    return batch;
+  }
+
+  std::deque<std::string> answers;
+  std::string storage_error;
+  std::function<void()> on_take = [] {};
+  bool has_turn = true;
+  int polls = 0;
+};
+
+Delivery acknowledged() {
+  return {Delivery::State::kAcknowledged, ExitStatus::kOk, ""};
+}
+
+Delivery refused(const std::string& reason) {
+  return {Delivery::State::kRefused, ExitStatus::kQuarantine, reason};
+}
+
+Delivery undelivered(const Record&) {
+  return {Delivery::State::kUndelivered, ExitStatus::kPending, "timed out"};
+}
+
+class RecordingPublisher : public Publisher {
+ public:
+  void check(const std::set<std::string>&) override {
+    ++checks;
+    if (unavailable) {
+      throw Error(*unavailable, "Kafka: no");
+    }
+  }
+
+  std::vector<Delivery> publish(std::span<const Record> records, Milliseconds) override {
+    before();
+    std::vector<Delivery> deliveries;
+    for (const Record& record : records) {
+      deliveries.push_back(fate(record));
+      if (deliveries.back().state == Delivery::State::kAcknowledged) {
+        values.push_back(record.value);
+      }
+    }
+    return deliveries;
+  }
+
+  std::function<void()> before = [] {};
+  std::function<Delivery(const Record&)> fate = [](const Record&) { return acknowledged(); };
+  std::optional<ExitStatus> unavailable;
+  std::vector<std::string> values;
+  int checks = 0;
+};
+
+struct Fixture {
+  Fixture() : spool(Spool::open(root.path(), kQueue)), deadline(clock, 50s) {}
+
+  QueueReport run(bool drain = false) {
+    QueueReport report;
+    Forwarder forwarder(*spool, publisher, {"gateway.example", "EXT", "topic"}, 20, drain, deadline,
+                        stop, report);
+    while (!forwarder.recovered()) {
+      if (!forwarder.recover()) {
+        return report;
+      }
+    }
+    while (forwarder.poll(source)) {
+    }
+    return report;
+  }
+
+  // A run that dies before it publishes.
+  void leave_behind(const std::string& body) {
+    source.answers.push_back(body);
+    source.take(*spool, [] {});
+  }
+
+  std::vector<std::string> quarantined() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(spool->directory() / "quarantine")) {
+      names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  TemporaryDirectory root;
+  FakeClock clock;
+  Stop stop;
+  std::optional<Spool> spool;
+  Deadline deadline;
+  ScriptedSource source;
+  RecordingPublisher publisher;
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "what is taken is published and the spool is empty again") {
+  source.answers = {answer(1, 3)};
+  const QueueReport report = run();
+  CHECK(report.status == ExitStatus::kOk);
+  CHECK(report.taken == 3);
+  CHECK(report.delivered == 3);
+  CHECK(publisher.values == std::vector{event(1), event(2), event(3)});
+  CHECK(spool->pending().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "an empty queue is no problem") {
+  const QueueReport report = run();
+  CHECK(report.status == ExitStatus::kOk);
+}
+
+TEST_CASE_METHOD(Fixture, "one poll is one poll, whatever is left in the queue") {
+  source.answers = {answer(1, 20), answer(21, 20)};
+  run();
+  CHECK(source.polls == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a drain polls until an answer has fewer events than were asked for") {
+  source.answers = {answer(1, 20), answer(21, 20), answer(41, 5), answer(46, 20)};
+  const QueueReport report = run(true);
+  CHECK(report.delivered == 45);
+  CHECK(source.polls == 3);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "a drain ends when a stop is requested, with all that was taken delivered") {
+  source.answers = {answer(1, 20), answer(21, 20)};
+  source.on_take = [&] { stop.request(); };
+  const QueueReport report = run(true);
+  CHECK(report.status == ExitStatus::kOk);
+  CHECK(publisher.values.size() == 20);
+  CHECK(source.polls == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "nothing is polled after a stop is requested") {
+  source.answers = {answer(1, 1)};
+  stop.request();
+  CHECK(run().status == ExitStatus::kOk);
+  CHECK(source.polls == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a queue is not polled once the run's time is over") {
+  clock.sleep(50s);
+  source.answers = {answer(1, 1)};
+  run();
+  CHECK(source.polls == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a queue whose turn does not come in the run's time is not polled") {
+  source.has_turn = false;
+  source.answers = {answer(1, 1)};
+  const QueueReport report = run();
+  CHECK(report.not_polled);
+  CHECK(report.status == ExitStatus::kOk);
+  CHECK(source.polls == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a drain takes the next batch while the last one is being published") {
+  std::promise<void> second_taken;
+  source.answers = {answer(1, 20), answer(21, 5)};
+  source.on_take = [&] {
+    if (source.polls == 2) {
+      second_taken.set_value();
+    }
+  };
+  publisher.before = [&, seen = second_taken.get_future().share()] {
+    CHECK(seen.wait_for(30s) == std::future_status::ready);
+  };
+  CHECK(run(true).delivered == 25);
+  CHECK(spool->pending().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a batch follows only when the one before is in Kafka") {
+  publisher.fate = undelivered;
+  source.answers = {answer(1, 20), answer(21, 20), answer(41, 20)};
+  const QueueReport report = run(true);
+  CHECK(report.status == ExitStatus::kPending);
+  CHECK(report.taken == 40);
+  CHECK(source.polls == 2);
+  const std::vector<std::string> files = spool->pending();
+  REQUIRE(files.size() == 2);
+  CHECK(spool->read(files[0]).body == answer(1, 20));
+  CHECK(spool->read(files[1]).body == answer(21, 20));
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "behind a batch that Kafka does not take, one that is only in memory is "
+                 "tried all the same") {
+  publisher.fate = [](const Record& record) {
+    return record.value.find("\"21\"") == std::string::npos ? undelivered(record) : acknowledged();
+  };
+  source.answers = {answer(1, 20), answer(21, 1)};
+  source.on_take = [&] {
+    source.storage_error = source.polls == 2 ? "write: No space left on device" : "";
+  };
+  const QueueReport report = run(true);
+  CHECK(publisher.values == std::vector{event(21)});
+  CHECK(report.status == ExitStatus::kSpool);
+  CHECK(spool->pending().size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "nothing is polled when Kafka could not take it") {
+  publisher.unavailable =
+      GENERATE(ExitStatus::kUnavailable, ExitStatus::kRefused, ExitStatus::kConfig);
+  source.answers = {answer(1, 1)};
+  CHECK(run().status == *publisher.unavailable);
+  CHECK(source.polls == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "Kafka is asked before every poll") {
+  source.answers = {answer(1, 20), answer(21, 20), answer(41, 5)};
+  run(true);
+  CHECK(publisher.checks == source.polls);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "what an earlier run left behind is published before anything is polled") {
+  leave_behind(answer(1, 2));
+  source.answers = {answer(3, 1)};
+  const QueueReport report = run();
+  CHECK(report.taken == 3);
+  CHECK(publisher.values == std::vector{event(1), event(2), event(3)});
+  CHECK(spool->pending().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "nothing is polled while an earlier batch is not delivered") {
+  leave_behind(answer(1, 2));
+  source.answers = {answer(3, 1)};
+  SECTION("because Kafka does not answer") {
+    publisher.unavailable = ExitStatus::kUnavailable;
+    CHECK(run().status == ExitStatus::kPending);
+  }
+  SECTION("because Kafka does not acknowledge") {
+    publisher.fate = undelivered;
+    CHECK(run().status == ExitStatus::kPending);
+  }
+  SECTION("because Kafka refuses the credentials") {
+    publisher.unavailable = ExitStatus::kRefused;
+    CHECK(run().status == ExitStatus::kRefused);
+  }
+  SECTION("because the run's time is over") {
+    clock.sleep(50s);
+    CHECK(run().status == ExitStatus::kPending);
+  }
+  CHECK(source.polls == 1);
+  CHECK(spool->pending().size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a batch of which one event is not acknowledged stays whole") {
+  publisher.fate = [n = 0](const Record& record) mutable {
+    return ++n == 2 ? undelivered(record) : acknowledged();
+  };
+  source.answers = {answer(1, 3), answer(4, 20)};
+  const QueueReport report = run(true);
+  CHECK(report.status == ExitStatus::kPending);
+  CHECK(report.delivered == 2);
+  REQUIRE(spool->pending().size() == 1);
+  CHECK(spool->read(spool->pending()[0]).body == answer(1, 3));
+  CHECK(source.polls == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a record that Kafka refuses is put aside alone, and the run goes on") {
+  publisher.fate = [](const Record& record) {
+    return record.value == event(2) ? refused("too large") : acknowledged();
+  };
+  source.answers = {answer(1, 20), answer(21, 1)};
+  const QueueReport report = run(true);
+  CHECK(report.status == ExitStatus::kQuarantine);
+  CHECK(report.delivered == 20);
+  CHECK(report.quarantined == 1);
+  CHECK(source.polls == 2);
+  CHECK(spool->pending().empty());
+  REQUIRE(quarantined().size() == 2);
+  CHECK(read_file(spool->directory() / "quarantine" / quarantined()[0], ExitStatus::kOk) ==
+        event(2));
+}
+
+TEST_CASE_METHOD(Fixture, "an event without an id is put aside alone") {
+  source.answers = {R"({"businessEventData":[{"businessEvent":{}},)" + event(2) + "]}"};
+  const QueueReport report = run();
+  CHECK(report.status == ExitStatus::kQuarantine);
+  CHECK(publisher.values == std::vector{event(2)});
+  CHECK(quarantined().size() == 2);
+  CHECK(spool->pending().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "an answer that is no JSON is put aside whole and blocks nothing") {
+  source.answers = {"<html>busy</html>"};
+  const QueueReport report = run();
+  CHECK(report.status == ExitStatus::kQuarantine);
+  CHECK(quarantined().size() == 2);
+  CHECK(spool->pending().empty());
+  CHECK(run().status == ExitStatus::kOk);
+}
+
+TEST_CASE_METHOD(
+    Fixture, "of an answer that is cut off every whole event is delivered, and the bound said") {
+  const std::string whole = answer(1, 20);
+  source.answers = {whole.substr(0, whole.find(event(6)) + 10)};
+  const QueueReport report = run();
+  CHECK(report.status == ExitStatus::kPossibleLoss);
+  CHECK(publisher.values.size() == 5);
+  REQUIRE(report.problems.size() == 1);
+  CHECK(std::string(report.problems[0].what()).find("up to 15 more events") != std::string::npos);
+  CHECK(report.problems[0].detail().find("request-1") != std::string::npos);
+  CHECK(report.possibly_lost == 15);
+  CHECK(quarantined().size() == 2);
+  CHECK(spool->pending().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "nothing can be missing behind as many events as were asked for") {
+  const std::string whole = answer(1, 20);
+  source.answers = {whole.substr(0, whole.size() - 2)};
+  CHECK(run().status == ExitStatus::kQuarantine);
+  CHECK(publisher.values.size() == 20);
+}
+
+TEST_CASE_METHOD(Fixture, "what a killed run had received is delivered") {
+  const auto leave_part = [&](const std::string& body) {
+    Spool::Part part = spool->reserve("request-0", TimePoint(1s));
+    part.asked();
+    part.write(body);
+  };
+  SECTION("in part: its whole events, and the possible loss is said") {
+    leave_part(answer(1, 3).substr(0, answer(1, 2).size()));
+    CHECK(run().status == ExitStatus::kPossibleLoss);
+    CHECK(publisher.values == std::vector{event(1), event(2)});
+    CHECK(quarantined().size() == 2);
+  }
+  SECTION("wholly: nothing can be missing") {
+    leave_part(answer(1, 3));
+    CHECK(run().status == ExitStatus::kOk);
+    CHECK(publisher.values.size() == 3);
+  }
+  SECTION("not at all: the possible loss is said once") {
+    leave_part("");
+    CHECK(run().status == ExitStatus::kPossibleLoss);
+    CHECK(run().status == ExitStatus::kOk);
+  }
+  CHECK(spool->pending().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "an answer that the disk did not take is delivered from memory") {
+  source.answers = {answer(1, 3)};
+  source.storage_error = "write: No space left on device";
+  SECTION("and the failing disk is said") {
+    const QueueReport report = run(true);
+    CHECK(report.status == ExitStatus::kSpool);
+    CHECK(publisher.values.size() == 3);
+    CHECK(spool->pending().empty());
+  }
+  SECTION("or it is lost, and that is said with the bound") {
+    publisher.fate = undelivered;
+    const QueueReport report = run();
+    CHECK(report.status == ExitStatus::kPossibleLoss);
+    CHECK(std::string(report.problems[0].what()).find("up to 3 events are lost") !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("the most serious problem is the one that is reported") {
+  CHECK(more_serious(ExitStatus::kOk, ExitStatus::kUnavailable) == ExitStatus::kUnavailable);
+  CHECK(more_serious(ExitStatus::kPending, ExitStatus::kUnavailable) == ExitStatus::kPending);
+  CHECK(more_serious(ExitStatus::kPending, ExitStatus::kQuarantine) == ExitStatus::kQuarantine);
+  CHECK(more_serious(ExitStatus::kRefused, ExitStatus::kPossibleLoss) == ExitStatus::kPossibleLoss);
+}

@@ -1,0 +1,228 @@
+// kafka-sim: librdkafka's mock cluster as a process, with faults on demand. Plaintext only; topics
+// that nobody created come into being with 4 partitions when they are asked for.
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cxxopts.hpp>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/handle.h"
+
+namespace {
+
+using Client = ohip::Handle<rd_kafka_t, rd_kafka_destroy>;
+using Cluster = ohip::Handle<rd_kafka_mock_cluster_t, rd_kafka_mock_cluster_destroy>;
+
+constexpr int kInitProducerId = 22;
+
+const char* const kCommands =
+    "Commands, a line each on standard input. Each is answered by a line, ok or error: why, once "
+    "it\n"
+    "is in force, which can take a second:\n"
+    "  leader TOPIC PARTITION BROKER   a new leader; -1: none\n"
+    "  down BROKER | up BROKER         connections are closed and refused | accepted\n"
+    "  rtt BROKER MS                   added to each of the broker's answers\n"
+    "  error API CODE COUNT            the next COUNT requests fail, such as: error PRODUCE 29 3\n"
+    "                                  (APIs: PRODUCE METADATA INIT_PRODUCER_ID or a number)\n"
+    "  topic-error TOPIC CODE          the topic's error in Metadata; 3: unknown topic, 0: none\n";
+
+void check(rd_kafka_resp_err_t error) {
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    throw std::runtime_error(rd_kafka_err2str(error));
+  }
+}
+
+// The words of one command.
+class Words {
+ public:
+  explicit Words(const std::string& line) : line_(line) {}
+
+  std::string text() { return next<std::string>(); }
+  int number() { return next<int>(); }
+
+ private:
+  template <typename T>
+  T next() {
+    T value;
+    if (!(line_ >> value)) {
+      throw std::runtime_error("a word is missing or no number");
+    }
+    return value;
+  }
+
+  std::istringstream line_;
+};
+
+int api_key(const std::string& name) {
+  static const std::map<std::string, int> keys = {
+      {"PRODUCE", 0}, {"METADATA", 3}, {"INIT_PRODUCER_ID", kInitProducerId}};
+  const auto found = keys.find(name);
+  return found == keys.end() ? std::stoi(name) : found->second;
+}
+
+void push_errors(rd_kafka_mock_cluster_t* cluster, Words& words) {
+  const auto key = static_cast<std::int16_t>(api_key(words.text()));
+  const auto code = static_cast<rd_kafka_resp_err_t>(words.number());
+  const std::vector<rd_kafka_resp_err_t> errors(static_cast<std::size_t>(words.number()), code);
+  rd_kafka_mock_push_request_errors_array(cluster, key, errors.size(), errors.data());
+}
+
+void execute(rd_kafka_mock_cluster_t* cluster, const std::string& line) {
+  Words words(line);
+  const std::string command = words.text();
+  if (command == "leader") {
+    const std::string topic = words.text();
+    const int partition = words.number();
+    check(rd_kafka_mock_partition_set_leader(cluster, topic.c_str(), partition, words.number()));
+  } else if (command == "down") {
+    check(rd_kafka_mock_broker_set_down(cluster, words.number()));
+  } else if (command == "up") {
+    check(rd_kafka_mock_broker_set_up(cluster, words.number()));
+  } else if (command == "rtt") {
+    const int broker = words.number();
+    check(rd_kafka_mock_broker_set_rtt(cluster, broker, words.number()));
+  } else if (command == "error") {
+    push_errors(cluster, words);
+  } else if (command == "topic-error") {
+    const std::string topic = words.text();
+    rd_kafka_mock_topic_set_error(cluster, topic.c_str(),
+                                  static_cast<rd_kafka_resp_err_t>(words.number()));
+  } else {
+    throw std::runtime_error("unknown command " + command);
+  }
+}
+
+void answer(rd_kafka_mock_cluster_t* cluster, const std::string& line) {
+  try {
+    execute(cluster, line);
+    std::cout << "ok" << std::endl;
+  } catch (const std::exception& e) {
+    std::cout << "error: " << e.what() << std::endl;
+  }
+}
+
+// False at the end of standard input.
+bool read_commands(rd_kafka_mock_cluster_t* cluster, std::string& unread) {
+  std::array<char, 4096> buffer{};
+  const ssize_t size = read(STDIN_FILENO, buffer.data(), buffer.size());
+  if (size <= 0) {
+    return false;
+  }
+  unread.append(buffer.data(), static_cast<std::size_t>(size));
+  for (std::size_t end = unread.find('\n'); end != std::string::npos; end = unread.find('\n')) {
+    answer(cluster, unread.substr(0, end));
+    unread.erase(0, end + 1);
+  }
+  return true;
+}
+
+void serve(rd_kafka_mock_cluster_t* cluster, int signals) {
+  std::array<pollfd, 2> events = {pollfd{signals, POLLIN, 0}, pollfd{STDIN_FILENO, POLLIN, 0}};
+  std::string unread;
+  while (poll(events.data(), events.size(), -1) >= 0 && events[0].revents == 0) {
+    if (events[1].revents != 0 && !read_commands(cluster, unread)) {
+      events[1].fd = -1;
+    }
+  }
+}
+
+void create_topic(rd_kafka_mock_cluster_t* cluster, const std::string& spec, int brokers) {
+  const std::size_t colon = spec.rfind(':');
+  if (colon == std::string::npos) {
+    throw std::runtime_error(spec + ": a topic is NAME:PARTITIONS");
+  }
+  check(rd_kafka_mock_topic_create(cluster, spec.substr(0, colon).c_str(),
+                                   std::stoi(spec.substr(colon + 1)), brokers < 3 ? brokers : 3));
+}
+
+// As every real broker does: without it an answer waits up to 40 ms for the client to acknowledge
+// the one before. Accepted sockets have it from the one that listens.
+void send_at_once() {
+  const int yes = 1;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename());
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));  // fails for what is no socket
+  }
+}
+
+cxxopts::Options make_parser() {
+  cxxopts::Options parser("kafka-sim", "librdkafka's mock cluster on 127.0.0.1");
+  // clang-format off
+  parser.add_options()
+      ("brokers", "How many", cxxopts::value<int>()->default_value("1"), "N")
+      ("topic", "Create a topic (repeatable)", cxxopts::value<std::vector<std::string>>(), "NAME:PARTITIONS")
+      ("no-idempotence", "Brokers do not know InitProducerId")
+      ("help", "");
+  // clang-format on
+  return parser;
+}
+
+void run(const cxxopts::ParseResult& given, int signals) {
+  rd_kafka_conf_t* const conf = rd_kafka_conf_new();
+  rd_kafka_conf_set_log_cb(conf, nullptr);  // it would complain that it knows no broker
+  std::array<char, 512> reason{};
+  const Client client(rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size()));
+  if (!client) {
+    throw std::runtime_error(reason.data());
+  }
+  const int brokers = given["brokers"].as<int>();
+  const Cluster cluster(rd_kafka_mock_cluster_new(client.get(), brokers));
+  if (!cluster) {
+    throw std::runtime_error("no mock cluster");
+  }
+  if (given.count("no-idempotence") > 0) {
+    check(rd_kafka_mock_set_apiversion(cluster.get(), kInitProducerId, -1, -1));
+  }
+  if (given.count("topic") > 0) {
+    for (const std::string& topic : given["topic"].as<std::vector<std::string>>()) {
+      create_topic(cluster.get(), topic, brokers);
+    }
+  }
+  send_at_once();
+  std::cout << "kafka-sim: listening on " << rd_kafka_mock_cluster_bootstraps(cluster.get())
+            << std::endl;
+  serve(cluster.get(), signals);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  sigset_t end;
+  sigemptyset(&end);
+  sigaddset(&end, SIGTERM);
+  sigaddset(&end, SIGINT);
+  sigprocmask(SIG_BLOCK, &end, nullptr);  // before the first thread: all of them inherit it
+  try {
+    cxxopts::Options parser = make_parser();
+    const cxxopts::ParseResult given = parser.parse(argc, argv);
+    if (!given.unmatched().empty()) {
+      throw std::invalid_argument(given.unmatched().front() + " is no option");
+    }
+    if (given.count("help") > 0) {
+      fmt::print("{}\n{}", parser.help(), kCommands);
+      return 0;
+    }
+    run(given, signalfd(-1, &end, SFD_CLOEXEC));
+    return 0;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "kafka-sim: error: {}\n", e.what());
+    return 64;
+  }
+}

@@ -1,0 +1,335 @@
+#include "spool/spool.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "support/catch.h"
+#include "support/temporary_directory.h"
+
+namespace fs = std::filesystem;
+using namespace ohip;
+using namespace std::chrono_literals;
+using ohip::test::TemporaryDirectory;
+
+namespace {
+
+const QueueName kQueue = {"gateway.example", "EXT", "ABC"};
+const std::string kRequest = "0b9c53f1-2f6c-4e7b-9a8e-1c2d3e4f5a6b";
+const TimePoint kNow{1'795'460'825s + 123'456us};  // 2026-11-23T19:07:05.123456Z
+const std::string kStem = "20261123T190705.123456Z-" + kRequest;
+
+Spool open(const TemporaryDirectory& root, const QueueName& queue = kQueue) {
+  std::optional<Spool> spool = Spool::open(root.path(), queue);
+  REQUIRE(spool);
+  return std::move(*spool);
+}
+
+std::vector<std::string> files_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Batch keep(Spool& spool, const std::string& body, TimePoint received = kNow,
+           const std::string& request = kRequest) {
+  Spool::Part part = spool.reserve(request, received);
+  REQUIRE(part.asked());
+  part.write(body);
+  return part.keep(body, received);
+}
+
+struct stat status_of(const fs::path& path) {
+  struct stat status = {};
+  REQUIRE(lstat(path.c_str(), &status) == 0);
+  return status;
+}
+
+std::string content(const fs::path& path) {
+  return read_file(path, ExitStatus::kSoftware);
+}
+
+const std::vector<std::string> kEmptySpool = {"lock", "quarantine"};
+
+}  // namespace
+
+TEST_CASE("the spool may be a link to a directory, as systemd's DynamicUser= makes it one") {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory.path() / "private");
+  const fs::path link = directory.path() / "state";
+  fs::create_directory_symlink("private", link);
+  CHECK(Spool::open(link, kQueue));
+  CHECK(files_in(link) == std::vector<std::string>{kQueue.gateway_host});
+}
+
+TEST_CASE("an answer is kept verbatim under the time it was received and its request id") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  const Batch batch = keep(spool, "{\"a\":\"\xc3\xa9\"}\n");
+  CHECK(batch.storage_error.empty());
+  CHECK(batch.file == kStem + ".json");
+  CHECK(spool.pending() == std::vector{kStem + ".json"});
+  CHECK(content(root / "gateway.example/EXT/ABC/" / batch.file) == "{\"a\":\"\xc3\xa9\"}\n");
+}
+
+TEST_CASE("what was kept reads back the same in another run") {
+  const TemporaryDirectory root;
+  {
+    Spool spool = open(root);
+    keep(spool, "body");
+  }
+  const Batch batch = open(root).read(kStem + ".json");
+  CHECK(batch.body == "body");
+  CHECK(batch.request_id == kRequest);
+  CHECK(batch.received == kNow);
+}
+
+namespace {
+
+std::string pending_bodies(const Spool& spool) {
+  std::string bodies;
+  for (const std::string& file : spool.pending()) {
+    bodies += spool.read(file).body;
+  }
+  return bodies;
+}
+
+}  // namespace
+
+TEST_CASE("pending batches come oldest first") {
+  const TemporaryDirectory root;
+  for (const auto& [body, received] : {std::pair("2", kNow + 1s), {"3", kNow + 61s}, {"1", kNow}}) {
+    Spool spool = open(root);  // each by a run of its own
+    keep(spool, body, received);
+  }
+  CHECK(pending_bodies(open(root)) == "123");
+}
+
+TEST_CASE("a clock that jumps back does not change the order of one run's batches") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  keep(spool, "1", kNow);
+  keep(spool, "2", kNow - 1h);
+  keep(spool, "3", kNow - 2h);
+  CHECK(pending_bodies(spool) == "123");
+}
+
+TEST_CASE("a commit leaves the spool empty") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  spool.commit(keep(spool, "body"));
+  CHECK(files_in(spool.directory()) == kEmptySpool);
+}
+
+TEST_CASE("directories are for their owner only, and so are files") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  const Batch batch = keep(spool, "guest data");
+  for (const char* directory : {"gateway.example", "gateway.example/EXT", "gateway.example/EXT/ABC",
+                                "gateway.example/EXT/ABC/quarantine"}) {
+    CHECK((status_of(root / directory).st_mode & 0777) == 0700);
+  }
+  CHECK((status_of(spool.directory() / batch.file).st_mode & 0777) == 0600);
+}
+
+TEST_CASE("the room for an answer is really there before OHIP is asked, and given back after") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  Spool::Part part = spool.reserve(kRequest, kNow);
+  const struct stat reserved = status_of(spool.directory() / (kStem + ".reserved"));
+  CHECK(reserved.st_size == 0);
+  CHECK(reserved.st_blocks * 512 >= 10 << 20);
+  REQUIRE(part.asked());
+  part.write("body");
+  const Batch batch = part.keep("body", kNow);
+  const struct stat kept = status_of(spool.directory() / batch.file);
+  CHECK(kept.st_size == 4);
+  CHECK(kept.st_blocks * 512 <= 64 << 10);
+}
+
+TEST_CASE("a reservation that OHIP was never asked for is removed") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  SECTION("by the run that made it") {
+    spool.reserve(kRequest, kNow);
+    CHECK(files_in(spool.directory()) == kEmptySpool);
+  }
+  SECTION("by the next run when that one was killed") {
+    replace_file(spool.directory() / (kStem + ".reserved"), "", ExitStatus::kSpool);
+    CHECK(spool.pending().empty());
+    CHECK(files_in(spool.directory()) == kEmptySpool);
+  }
+}
+
+TEST_CASE("an answer without events leaves nothing behind") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  {
+    Spool::Part part = spool.reserve(kRequest, kNow);
+    REQUIRE(part.asked());
+    part.discard();
+  }
+  CHECK(files_in(spool.directory()) == kEmptySpool);
+}
+
+TEST_CASE("from the moment OHIP is asked a killed run leaves a .part that the next one finds") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  {
+    Spool::Part part = spool.reserve(kRequest, kNow);
+    REQUIRE(part.asked());
+    part.write("half an ans");
+  }
+  REQUIRE(spool.pending() == std::vector{kStem + ".part"});
+  const Batch batch = spool.read(kStem + ".part");
+  CHECK(batch.body == "half an ans");
+  CHECK(batch.received == kNow);
+  CHECK(status_of(spool.directory() / batch.file).st_blocks * 512 <= 64 << 10);
+}
+
+TEST_CASE("an answer that never came leaves its reason in the quarantine") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  fs::path reason;
+  {
+    Spool::Part part = spool.reserve(kRequest, kNow);
+    REQUIRE(part.asked());
+    reason = part.lost("no answer");
+  }
+  CHECK(reason == spool.directory() / "quarantine" / (kStem + ".reason"));
+  CHECK(content(reason) == "no answer");
+  CHECK(spool.pending().empty());
+}
+
+TEST_CASE("a batch in quarantine is whole, has its reason beside it and is no longer pending") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  const fs::path path = spool.quarantine(keep(spool, "<html>"), "not JSON");
+  CHECK(path == spool.directory() / "quarantine" / (kStem + ".json"));
+  CHECK(content(path) == "<html>");
+  CHECK(content(fs::path(path).replace_extension(".reason")) == "not JSON");
+  CHECK(spool.pending().empty());
+}
+
+TEST_CASE("a batch that only memory holds is written into the quarantine") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  Batch batch = keep(spool, "on disk");
+  batch.body = "in memory";
+  batch.storage_error = "write: Input/output error";
+  CHECK(content(spool.quarantine(batch, "reason")) == "in memory");
+  CHECK(spool.pending().empty());
+}
+
+TEST_CASE("one event in quarantine leaves its batch where it is, however often it is put there") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  const Batch batch = keep(spool, "batch");
+  spool.quarantine_event(batch, 2, "{event}", "no id");
+  const fs::path path = spool.quarantine_event(batch, 2, "{event}", "no id");
+  CHECK(content(path) == "{event}");
+  CHECK(files_in(spool.directory() / "quarantine") ==
+        std::vector{kStem + ".2.json", kStem + ".2.reason"});
+  CHECK(spool.pending() == std::vector{batch.file});
+}
+
+TEST_CASE("a file that a person put back is pending, whatever its name") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  replace_file(spool.directory() / "mended.json", "{}", ExitStatus::kSpool);
+  REQUIRE(spool.pending() == std::vector<std::string>{"mended.json"});
+  const Batch batch = spool.read("mended.json");
+  CHECK(batch.body == "{}");
+  CHECK(batch.request_id.empty());
+  CHECK(batch.received > kNow - 24h * 3650);
+}
+
+TEST_CASE("a queue has one owner at a time, another queue another") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  CHECK_FALSE(Spool::open(root.path(), kQueue));
+  CHECK(Spool::open(root.path(), {"gateway.example", "EXT", "DEF"}));
+  CHECK(Spool::open(root.path(), {"gateway.example", "EXT", std::string(kChainQueue)}));
+}
+
+TEST_CASE("the lock file of a dead run is no lock") {
+  const TemporaryDirectory root;
+  { const Spool dead = open(root); }
+  CHECK(Spool::open(root.path(), kQueue));
+}
+
+TEST_CASE("no code can leave its directory or take another one's") {
+  const TemporaryDirectory root;
+  for (const char* code : {"../../etc", "..", ".", "a/b", "@chain", "%2E", "a\r\nb", "\xc3\xa9"}) {
+    Spool spool = open(root, {"gateway.example", "EXT", code});
+    const bool chain = std::string(code) == "@chain";
+    CHECK(spool.directory().parent_path() == root / "gateway.example/EXT");
+    CHECK(spool.directory().filename() == (chain ? code : escape_name(code)));
+    CHECK(unescape_name(escape_name(code)) == code);
+    CHECK(escape_name(code).find('/') == std::string::npos);
+    CHECK(escape_name(code).front() != '.');
+  }
+}
+
+TEST_CASE("the queues with something to deliver are found by their names") {
+  const TemporaryDirectory root;
+  CHECK(Spool::pending_queues(root / "missing").empty());
+  const QueueName full = {"gateway.example", "EXT 1", "A.B"};
+  const Spool empty = open(root);
+  Spool spool = open(root, full);
+  keep(spool, "body");
+  const std::vector<QueueName> queues = Spool::pending_queues(root.path());
+  REQUIRE(queues.size() == 1);
+  CHECK(queues[0].gateway_host == full.gateway_host);
+  CHECK(queues[0].external_system == full.external_system);
+  CHECK(queues[0].hotel == full.hotel);
+}
+
+TEST_CASE("a spool that cannot be made is an error that names the path and the reason") {
+  const TemporaryDirectory root;
+  replace_file(root / "file", "", ExitStatus::kSpool);
+  try {
+    Spool::open(root / "file", kQueue);
+    FAIL("opened");
+  } catch (const Error& e) {
+    CHECK(e.status() == ExitStatus::kSpool);
+    CHECK(std::string(e.what()).find("file") != std::string::npos);
+    CHECK(std::string(e.what()).find("Not a directory") != std::string::npos);
+  }
+}
+
+TEST_CASE("an answer that the disk does not take stays in memory, and the batch says so") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  Spool::Part part = spool.reserve(kRequest, kNow);
+  REQUIRE(part.asked());
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit earlier = {};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &earlier) == 0);
+  const rlimit small = {.rlim_cur = 4, .rlim_max = earlier.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  part.write("the whole answer");
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &earlier) == 0);
+  const Batch batch = part.keep("the whole answer", kNow);
+  CHECK(batch.body == "the whole answer");
+  CHECK(batch.storage_error.find("File too large") != std::string::npos);
+  spool.commit(batch);
+  CHECK(files_in(spool.directory()) == kEmptySpool);
+}
+
+TEST_CASE("times read back from their names") {
+  CHECK(basic_utc(kNow) == "20261123T190705.123456Z");
+  CHECK(rfc3339_utc(kNow) == "2026-11-23T19:07:05.123456Z");
+  CHECK(parse_basic_utc("20261123T190705.123456Z") == kNow);
+  for (const char* wrong : {"", "20261123T190705Z", "20261123T190705.12345xZ",
+                            "20261123T190705.123456", "hello", "20269923T190705.123456Z"}) {
+    CHECK_FALSE(parse_basic_utc(wrong));
+  }
+}
