@@ -7,10 +7,10 @@
 #include <span>
 #include <vector>
 
-#include "config/kafka_properties.h"
-#include "config/setting.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "config/kafka_properties.h"
+#include "config/setting.h"
 
 namespace ohip {
 namespace {

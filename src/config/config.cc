@@ -7,14 +7,14 @@
 #include <optional>
 #include <set>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "config/command_line.h"
 #include "config/config_file.h"
-#include "base/error.h"
 #include "config/kafka_properties.h"
-#include "config/parse.h"
 #include "config/layers.h"
+#include "config/parse.h"
 #include "config/setting.h"
-#include "base/text.h"
 #include "config/value.h"
 
 namespace ohip {
@@ -22,18 +22,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void assign(const Setting& setting, const Places& places, Config& config) {
+void assign(const Setting& setting, const Layers& layers, Config& config) {
   if (setting.assign == nullptr) {
     return;
   }
-  if (const auto value = look_up(places, setting)) {
+  if (const auto value = look_up(layers, setting)) {
     on_behalf_of(*value, [&] { setting.assign(config, value->text); });
   }
 }
 
-fs::path find_config_file(const Places& places, const Environment& environment) {
+fs::path find_config_file(const Layers& layers, const Environment& environment) {
   Config config;
-  assign(*find_setting("OHIP_CONFIG"), places, config);
+  assign(*find_setting("OHIP_CONFIG"), layers, config);
   if (!config.config_file.empty()) {
     return config.config_file;
   }
@@ -43,20 +43,20 @@ fs::path find_config_file(const Places& places, const Environment& environment) 
   return is_absent ? fs::path() : environment.default_config_file;
 }
 
-void set_properties(const Values& place, KafkaProperties& properties) {
+void set_properties(const Values& layer, KafkaProperties& properties) {
   std::set<std::string> names;
-  for (const auto& [name, value] : place) {
+  for (const auto& [name, value] : layer) {
     names.insert(base_name(name));
   }
   for (const std::string& name : names) {
     const auto property = property_of(name);
-    if (const auto value = property ? find(place, name) : std::nullopt) {
+    if (const auto value = property ? find(layer, name) : std::nullopt) {
       properties.set(*property, *value);
     }
   }
 }
 
-std::map<std::string, std::string> kafka_properties(const Config& config, const Places& places,
+std::map<std::string, std::string> kafka_properties(const Config& config, const Layers& layers,
                                                     const Values& options) {
   KafkaProperties properties(config.kafka_profile, config.deadline);
   if (!config.kafka_config_file.empty()) {
@@ -64,8 +64,8 @@ std::map<std::string, std::string> kafka_properties(const Config& config, const 
       properties.set(property, value);
     }
   }
-  std::for_each(places.rbegin(), places.rend(),
-                [&](const Values& place) { set_properties(place, properties); });
+  std::for_each(layers.rbegin(), layers.rend(),
+                [&](const Values& layer) { set_properties(layer, properties); });
   for (const auto& [property, value] : options) {
     properties.set(property, value);
   }
@@ -144,18 +144,18 @@ void check_complete(const Config& config, const Environment& environment) {
   }
 }
 
-void check_chain(const Config& config, const Places& places) {
+void check_chain(const Config& config, const Layers& layers) {
   if (config.scope == QueueScope::kChain && config.hotels.size() > 1) {
-    reject(*look_up(places, *find_setting("OHIP_QUEUE")),
+    reject(*look_up(layers, *find_setting("OHIP_QUEUE")),
            fmt::format("a chain's queue is polled with exactly one hotel, here are {}",
                        config.hotels.size()));
   }
 }
 
-void choose_shard(Config& config, const Places& places, const Environment& environment) {
+void choose_shard(Config& config, const Layers& layers, const Environment& environment) {
   if (config.shard.index == Shard::kOpen) {
     const std::string index = variable(environment, "JOB_COMPLETION_INDEX");
-    const Value shard = *look_up(places, *find_setting("OHIP_SHARD"));
+    const Value shard = *look_up(layers, *find_setting("OHIP_SHARD"));
     if (index.empty()) {
       reject(shard, "no index before the slash, and JOB_COMPLETION_INDEX is not set");
     }
@@ -167,7 +167,7 @@ void choose_shard(Config& config, const Places& places, const Environment& envir
     std::erase_if(config.hotels,
                   [&](const std::string& hotel) { return !config.shard.holds(hotel); });
   } else if (config.shard.count > 1) {
-    reject(*look_up(places, *find_setting("OHIP_SHARD")), "a chain's one queue cannot be shared");
+    reject(*look_up(layers, *find_setting("OHIP_SHARD")), "a chain's one queue cannot be shared");
   }
 }
 
@@ -210,26 +210,26 @@ Environment process_environment() {
 }
 
 Config load_config(const Options& options, const Environment& environment) {
-  Places places = {options.settings, environment_values(environment),
+  Layers layers = {options.settings, environment_values(environment),
                    credential_values(environment)};
-  const fs::path config_file = find_config_file(places, environment);
-  places.back() = file_values(config_file);
+  const fs::path config_file = find_config_file(layers, environment);
+  layers.back() = file_values(config_file);
 
   Config config;
   config.log_level = options.log_level;
   for (const Setting& setting : settings()) {
-    assign(setting, places, config);
+    assign(setting, layers, config);
   }
   config.config_file = config_file;
   choose_mode(config, options);
-  config.kafka = kafka_properties(config, places, options.properties);
+  config.kafka = kafka_properties(config, layers, options.properties);
   if (config.spool_dir.empty()) {
     config.spool_dir = default_spool_dir(environment);
   }
   drop_needless_proxy(config);
   check_complete(config, environment);
-  check_chain(config, places);
-  choose_shard(config, places, environment);
+  check_chain(config, layers);
+  choose_shard(config, layers, environment);
   return config;
 }
 

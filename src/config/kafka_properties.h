@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "config/config.h"
 #include "base/handle.h"
+#include "config/config.h"
 #include "config/value.h"
 
 namespace ohip {

@@ -1,7 +1,7 @@
 #include "config/layers.h"
 
-#include "config/config_file.h"
 #include "base/error.h"
+#include "config/config_file.h"
 #include "config/kafka_properties.h"
 
 namespace ohip {
@@ -81,10 +81,10 @@ Values file_values(const fs::path& path) {
   return values;
 }
 
-std::optional<Value> look_up(const Places& places, const Setting& setting) {
-  for (const Values& place : places) {
+std::optional<Value> look_up(const Layers& layers, const Setting& setting) {
+  for (const Values& layer : layers) {
     const std::string name(setting.name);
-    if (auto value = setting.is_path() ? find_text(place, name) : find(place, name)) {
+    if (auto value = setting.is_path() ? find_text(layer, name) : find(layer, name)) {
       return value;
     }
   }

@@ -11,9 +11,9 @@
 
 namespace ohip {
 
-// Where settings are written, the most important place first: the command line, the environment,
+// Where settings are written, the most important layer first: the command line, the environment,
 // $CREDENTIALS_DIRECTORY, the config file.
-using Places = std::array<Values, 4>;
+using Layers = std::array<Values, 4>;
 
 // All variables: names that mean nothing to us are others' business.
 Values environment_values(const Environment& environment);
@@ -24,8 +24,8 @@ Values credential_values(const Environment& environment);
 // None for an empty path. Throws Error kConfig for an unknown name too.
 Values file_values(const std::filesystem::path& path);
 
-// What counts for a setting: the most important place's value, or its default, or nothing.
-std::optional<Value> look_up(const Places& places, const Setting& setting);
+// What counts for a setting: the most important layer's value, or its default, or nothing.
+std::optional<Value> look_up(const Layers& layers, const Setting& setting);
 
 // Empty when it is not set.
 std::string variable(const Environment& environment, const std::string& name);

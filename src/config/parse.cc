@@ -181,7 +181,7 @@ std::string parse_topic(const std::string& text) {
   return text;
 }
 
-std::string parse_credential(const std::string& text) {
+std::string parse_line(const std::string& text) {
   if (has_control_characters(text)) {
     refuse("holds a control character, perhaps a line end: only one line is expected");
   }

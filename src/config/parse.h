@@ -30,6 +30,6 @@ std::string parse_uuid(const std::string& text);
 std::string parse_topic(const std::string& text);  // Kafka's rules; {module} and {hotel} may stand
 
 // Anything that can stand in a header: no control characters.
-std::string parse_credential(const std::string& text);
+std::string parse_line(const std::string& text);
 
 }  // namespace ohip

@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "config/url.h"
-#include "config/parse.h"
 #include "base/text.h"
+#include "config/parse.h"
+#include "config/url.h"
 
 namespace ohip {
 namespace {
@@ -98,7 +98,7 @@ constexpr std::array kSettings = {
     Setting{"OHIP_SPOOL_DIR", "spool-dir", "DIR", "", kRunGroup,
             "keeps what Kafka has not yet acknowledged; else $STATE_DIRECTORY, as root "
             "/var/spool/ohip-poll, or ~/.local/state/ohip-poll",
-            [](Config& c, Text text) { c.spool_dir = fs::absolute(parse_credential(text)); }},
+            [](Config& c, Text text) { c.spool_dir = fs::absolute(parse_line(text)); }},
     Setting{"OHIP_JOBS", "jobs", "N", "8", kRunGroup, "queues at a time",
             [](Config& c, Text text) { c.jobs = parse_count(text, 1, 256); }},
     Setting{"OHIP_SHARD", "shard", "I/N", "0/1", kRunGroup,
@@ -122,7 +122,7 @@ constexpr std::array kSettings = {
             [](Config& c, Text text) { c.report_json = parse_report(text); }},
     Setting{"OHIP_METRICS_FILE", "metrics-file", "FILE", "", kRunGroup,
             "keep figures for Prometheus there (node_exporter's textfile collector, *.prom)",
-            [](Config& c, Text text) { c.metrics_file = fs::absolute(parse_credential(text)); }},
+            [](Config& c, Text text) { c.metrics_file = fs::absolute(parse_line(text)); }},
     Setting{"OHIP_ALERT_AFTER", "alert-after", "TIME", "", kRunGroup,
             "statuses 69 and 75 are no failure before they have lasted that long",
             [](Config& c, Text text) { c.alert_after = parse_duration(text); }},
@@ -135,21 +135,21 @@ constexpr std::array kSettings = {
     Setting{"OHIP_APP_KEY", "", "", "", "", "the application's key, a UUID",
             [](Config& c, Text text) { c.credentials.app_key = parse_uuid(text); }},
     Setting{"OHIP_CLIENT_ID", "", "", "", "", "the OAuth client's id",
-            [](Config& c, Text text) { c.credentials.client_id = parse_credential(text); }},
+            [](Config& c, Text text) { c.credentials.client_id = parse_line(text); }},
     Setting{"OHIP_CLIENT_SECRET", "", "", "", "", "and its secret",
-            [](Config& c, Text text) { c.credentials.client_secret = parse_credential(text); }},
+            [](Config& c, Text text) { c.credentials.client_secret = parse_line(text); }},
     Setting{"OHIP_ENTERPRISE_ID", "", "", "", "", "selects the grant client_credentials",
-            [](Config& c, Text text) { c.credentials.enterprise_id = parse_credential(text); }},
+            [](Config& c, Text text) { c.credentials.enterprise_id = parse_line(text); }},
     Setting{"OHIP_SCOPE", "", "", "urn:opc:hgbu:ws:__myscopes__", "", "its scope",
-            [](Config& c, Text text) { c.credentials.scope = parse_credential(text); }},
+            [](Config& c, Text text) { c.credentials.scope = parse_line(text); }},
     Setting{"OHIP_USERNAME", "", "", "", "", "selects the grant password instead",
-            [](Config& c, Text text) { c.credentials.username = parse_credential(text); }},
+            [](Config& c, Text text) { c.credentials.username = parse_line(text); }},
     Setting{"OHIP_PASSWORD", "", "", "", "", "goes with the user name",
-            [](Config& c, Text text) { c.credentials.password = parse_credential(text); }},
+            [](Config& c, Text text) { c.credentials.password = parse_line(text); }},
     Setting{"HTTPS_PROXY", "", "", "", "", "proxy to the gateway, as curl has it",
-            [](Config& c, Text text) { c.proxy = parse_credential(text); }},
+            [](Config& c, Text text) { c.proxy = parse_line(text); }},
     Setting{"NO_PROXY", "", "", "", "", "hosts to be reached without it, by comma",
-            [](Config& c, Text text) { c.no_proxy = parse_credential(text); }},
+            [](Config& c, Text text) { c.no_proxy = parse_line(text); }},
 };
 
 // Levenshtein's.

@@ -8,7 +8,6 @@
 
 #include "event/event_reader.h"
 #include "event/json_cursor.h"
-#include "event/record_builder.h"
 
 namespace ohip {
 namespace {
@@ -196,12 +195,6 @@ class Decoder {
 };
 
 }  // namespace
-
-std::string Record::event() const {
-  std::string bytes = value.substr(0, event_size);
-  bytes.back() = '}';
-  return bytes;
-}
 
 Decoded decode(const Batch& batch, const Origin& origin) {
   return Decoder(batch, origin).decode();

@@ -1,26 +1,13 @@
 #pragma once
 
-#include <cstddef>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "event/batch.h"
+#include "event/record.h"
+#include "event/record_builder.h"
 
 namespace ohip {
-
-// One Kafka record, ready to be produced.
-struct Record {
-  std::string topic;
-  std::string key;
-  std::string value;
-  std::vector<std::pair<std::string, std::string>> headers;  // UTF-8
-  TimePoint timestamp;
-  std::size_t event_size = 0;
-
-  // The event's bytes in the answer: the value without what was spliced in.
-  std::string event() const;
-};
 
 // An event that can never become a record: it is no JSON object, is not valid JSON (a poison pill
 // for consumers), or has no businessEventId.id.
@@ -46,13 +33,6 @@ struct Decoded {
   // comes after cannot be understood: events may be missing. A body that lacks only white
   // space at its end is whole. Where a mapping would have come later, the records are without it.
   bool cut_off = false;
-};
-
-// What the records say of where they come from.
-struct Origin {
-  std::string gateway_host;
-  std::string external_system;
-  std::string topic;  // may hold {module} and {hotel}
 };
 
 // Turns a batch into records (Oracle's Poll API, 200 answer; CloudEvents 1.0 Kafka binding, binary

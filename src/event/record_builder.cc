@@ -1,11 +1,9 @@
 #include "event/record_builder.h"
 
 #include <curl/curl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <chrono>
-
+#include "base/clock.h"
 #include "base/handle.h"
 
 namespace ohip {
@@ -41,12 +39,6 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   }
 }
 
-// RFC 3339.
-std::string format_time(TimePoint time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", seconds, (time - seconds).count());
-}
-
 std::string source_uri(const Origin& origin) {
   const std::string& code = origin.external_system;
   const Handle<char, curl_free> escaped(
@@ -60,7 +52,7 @@ RecordBuilder::RecordBuilder(const Batch& batch, const Origin& origin)
     : batch_(batch),
       origin_(origin),
       source_(source_uri(origin)),
-      time_(format_time(batch.received)) {}
+      time_(rfc3339_utc(batch.received)) {}
 
 Record RecordBuilder::build(const EventReader& event, std::string_view bytes) const {
   Record record;

@@ -6,10 +6,17 @@
 #include <vector>
 
 #include "event/batch.h"
-#include "event/decoder.h"
 #include "event/event_reader.h"
+#include "event/record.h"
 
 namespace ohip {
+
+// What the records say of where they come from.
+struct Origin {
+  std::string gateway_host;
+  std::string external_system;
+  std::string topic;  // may hold {module} and {hotel}
+};
 
 // Builds records of what all events of a batch have in common and of what each of them says.
 class RecordBuilder {

@@ -6,11 +6,11 @@
 #include <ctime>
 
 #include "base/error.h"
-#include "poll/job.h"
 #include "base/log.h"
 #include "base/run_program.h"
-#include "report/report.h"
 #include "base/text.h"
+#include "poll/job.h"
+#include "report/report.h"
 #include "report/watchdog.h"
 
 namespace ohip {

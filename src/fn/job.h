@@ -4,10 +4,10 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/stop.h"
 #include "config/command_line.h"
 #include "config/config.h"
 #include "fn/server.h"
-#include "base/stop.h"
 
 namespace ohip {
 

@@ -3,14 +3,14 @@
 #include <cstdio>
 
 #include "base/clock.h"
-#include "config/command_line.h"
-#include "config/config.h"
 #include "base/error.h"
-#include "fn/job.h"
-#include "fn/server.h"
-#include "config/layers.h"
 #include "base/run_program.h"
 #include "base/stop.h"
+#include "config/command_line.h"
+#include "config/config.h"
+#include "config/layers.h"
+#include "fn/job.h"
+#include "fn/server.h"
 
 namespace {
 

@@ -16,9 +16,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "event/decoder.h"
-#include "kafka/health.h"
 #include "base/log.h"
+#include "event/record.h"
+#include "kafka/health.h"
 #include "kafka/publisher.h"
 #include "kafka/types.h"
 

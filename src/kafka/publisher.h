@@ -12,8 +12,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "event/decoder.h"
 #include "base/log.h"
+#include "event/record.h"
 
 namespace ohip {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "event/decoder.h"
 #include "base/handle.h"
+#include "event/record.h"
 
 namespace ohip {
 

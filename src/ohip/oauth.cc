@@ -12,8 +12,8 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "http/wording.h"
 #include "http/backoff.h"
+#include "http/wording.h"
 
 namespace ohip {
 namespace fs = std::filesystem;

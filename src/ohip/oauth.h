@@ -6,12 +6,12 @@
 #include <optional>
 #include <string>
 
-#include "ohip/access_token.h"
 #include "base/clock.h"
-#include "config/config.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "config/config.h"
 #include "http/client.h"
+#include "ohip/access_token.h"
 
 namespace ohip {
 

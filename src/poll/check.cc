@@ -8,8 +8,9 @@
 #include <string_view>
 
 #include "http/client.h"
-#include "ohip/oauth.h"
 #include "kafka/publisher.h"
+#include "ohip/oauth.h"
+#include "poll/queues.h"
 #include "spool/spool.h"
 
 namespace ohip {
@@ -51,11 +52,8 @@ std::string describe_config(const Config& config) {
 // Every queue's directory can be locked and takes an answer of usual size.
 std::string check_spool(const Config& config, const Clock& clock) {
   std::size_t waiting = 0;
-  for (const std::string& hotel : config.hotels) {
-    const bool chain = config.scope == QueueScope::kChain;
-    std::optional<Spool> spool = Spool::open(
-        config.spool_dir,
-        {config.gateway.host, config.external_system, chain ? std::string(kChainQueue) : hotel});
+  for (const QueueName& queue : configured_queues(config)) {
+    std::optional<Spool> spool = Spool::open(config.spool_dir, queue);
     if (spool) {
       waiting += spool->pending().size();
       spool->reserve("check", clock.now());

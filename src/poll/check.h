@@ -1,9 +1,9 @@
 #pragma once
 
 #include "base/clock.h"
-#include "config/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "config/config.h"
 
 namespace ohip {
 

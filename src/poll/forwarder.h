@@ -8,12 +8,12 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/stop.h"
 #include "event/decoder.h"
 #include "kafka/publisher.h"
-#include "report/report.h"
 #include "poll/source.h"
+#include "report/report.h"
 #include "spool/spool.h"
-#include "base/stop.h"
 
 namespace ohip {
 

@@ -10,53 +10,19 @@
 #include <utility>
 #include <vector>
 
-#include "report/findings.h"
 #include "http/client.h"
+#include "kafka/publisher.h"
 #include "ohip/oauth.h"
 #include "poll/pace.h"
-#include "report/status_line.h"
-#include "kafka/publisher.h"
 #include "poll/queue_run.h"
+#include "poll/queues.h"
 #include "poll/turns.h"
+#include "report/findings.h"
+#include "report/status_line.h"
 #include "spool/spool.h"
 
 namespace ohip {
 namespace {
-
-// Those of the named hotels, or all.
-std::vector<QueueName> pending_queues(const Config& config) {
-  std::vector<QueueName> queues = Spool::pending_queues(config.spool_dir);
-  std::erase_if(queues, [&](const QueueName& queue) {
-    return !config.hotels.empty() && std::find(config.hotels.begin(), config.hotels.end(),
-                                               queue.hotel) == config.hotels.end();
-  });
-  return queues;
-}
-
-std::vector<QueueName> configured_queues(const Config& config) {
-  std::vector<QueueName> queues;
-  for (const std::string& hotel : config.hotels) {
-    queues.push_back({config.gateway.host, config.external_system,
-                      config.scope == QueueScope::kChain ? std::string(kChainQueue) : hotel});
-  }
-  return queues;
-}
-
-// What waits in the spool first, then who has not been polled for longest: where there are more
-// queues than the pace allows in one run, the next run begins with the others.
-std::vector<QueueName> in_order(const Config& config, std::vector<QueueName> queues) {
-  using Urgency = std::pair<bool, TimePoint>;
-  std::vector<std::pair<Urgency, QueueName>> urgent;
-  for (QueueName& queue : queues) {
-    const Spool::Glance glance = Spool::glance(config.spool_dir, queue);
-    urgent.emplace_back(Urgency(glance.pending == 0, glance.last_polled), std::move(queue));
-  }
-  std::stable_sort(urgent.begin(), urgent.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::transform(urgent.begin(), urgent.end(), queues.begin(),
-                 [](auto& one) { return std::move(one.second); });
-  return queues;
-}
 
 class Job {
  public:
@@ -69,13 +35,11 @@ class Job {
         shared_{config, publisher_, oauth_, pace_, clock, deadline_, stop, log} {}
 
   void run(RunReport& report) {
-    const std::vector<QueueName> queues =
-        config_.mode == Mode::kReplay ? pending_queues(config_) : configured_queues(config_);
-    for (const QueueName& queue : in_order(config_, queues)) {
+    for (const QueueName& queue : queues_in_order(config_)) {
       runs_.push_back(std::make_unique<QueueRun>(shared_, queue));
     }
-    Schedule schedule(runs_.size(), deadline_, shared_.stop);
-    work_together(schedule);
+    Turns turns(runs_.size(), deadline_, shared_.stop);
+    work_together(turns);
     for (const std::unique_ptr<QueueRun>& run : runs_) {
       run->finish();
     }
@@ -83,23 +47,23 @@ class Job {
   }
 
  private:
-  void work_together(Schedule& schedule) {
-    Progress progress(runs_.size(), deadline_, shared_.log);
+  void work_together(Turns& turns) {
+    StatusLine status_line(runs_.size(), deadline_, shared_.log);
     const std::size_t workers = std::min(runs_.size(), static_cast<std::size_t>(config_.jobs));
     std::vector<std::future<void>> others;
     for (std::size_t i = 1; i < workers; ++i) {
-      others.push_back(std::async(std::launch::async, [&] { work(schedule, progress); }));
+      others.push_back(std::async(std::launch::async, [&] { work(turns, status_line); }));
     }
-    work(schedule, progress);
+    work(turns, status_line);
     for (std::future<void>& other : others) {
       other.get();
     }
   }
 
   // A worker has a connection of its own, which its queues use one after the other.
-  void work(Schedule& schedule, Progress& progress) {
+  void work(Turns& turns, StatusLine& status_line) {
     CurlHttpClient http(config_.ca_file, config_.proxy, config_.no_proxy);
-    while (const std::optional<std::size_t> i = schedule.next()) {
+    while (const std::optional<std::size_t> i = turns.next()) {
       QueueRun& run = *runs_[*i];
       const std::size_t polls = run.polls();
       const std::size_t delivered = run.delivered();
@@ -107,11 +71,11 @@ class Job {
       try {
         due = run.turn(http);
       } catch (...) {
-        schedule.done(*i, std::nullopt);
+        turns.done(*i, std::nullopt);
         throw;
       }
-      progress.add(run.polls() - polls, run.delivered() - delivered, !due);
-      schedule.done(*i, due);
+      status_line.add(run.polls() - polls, run.delivered() - delivered, !due);
+      turns.done(*i, due);
     }
   }
 
@@ -128,9 +92,9 @@ class Job {
       }
       for (const Error& problem : queue.problems) {
         if (queue.status != ExitStatus::kOk) {
-          findings.add(run->label(), problem);
+          findings.add(run->queue().label(), problem);
         } else {
-          shared_.log.info("{}: not yet an alert: {}", run->label(), problem.what());
+          shared_.log.info("{}: not yet an alert: {}", run->queue().label(), problem.what());
         }
       }
       report.status = more_serious(report.status, queue.status);

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "base/clock.h"
-#include "config/config.h"
 #include "base/log.h"
-#include "report/report.h"
 #include "base/stop.h"
+#include "config/config.h"
+#include "report/report.h"
 
 namespace ohip {
 

@@ -1,19 +1,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "poll/check.h"
 #include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/request_id.h"
+#include "base/run_program.h"
+#include "base/stop.h"
 #include "config/command_line.h"
 #include "config/config.h"
-#include "base/error.h"
-#include "poll/job.h"
 #include "config/kafka_properties.h"
-#include "base/log.h"
+#include "poll/check.h"
+#include "poll/job.h"
 #include "report/metrics.h"
-#include "base/run_program.h"
 #include "report/report.h"
-#include "base/request_id.h"
-#include "base/stop.h"
 #include "report/watchdog.h"
 
 namespace {
@@ -26,7 +26,8 @@ LogLevel level_for(const Config& config) {
   return watched ? LogLevel::kInfo : config.log_level;
 }
 
-void publish(const RunReport& report, const Config& config, const Clock& clock, const Log& log) {
+void print_report(const RunReport& report, const Config& config, const Clock& clock,
+                  const Log& log) {
   if (config.report_json) {
     fmt::print("{}\n", to_json(report));
   }
@@ -57,7 +58,7 @@ ExitStatus run(int argc, char** argv) {
   Watchdog watchdog(config, log);
   watchdog.run_began();
   const RunReport report = run_job(config, clock, stop, log);
-  publish(report, config, clock, log);
+  print_report(report, config, clock, log);
   watchdog.run_ended(report.status);
   return report.status;
 }

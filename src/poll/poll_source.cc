@@ -6,9 +6,9 @@
 #include <string_view>
 #include <utility>
 
-#include "http/wording.h"
 #include "base/request_id.h"
 #include "http/backoff.h"
+#include "http/wording.h"
 
 namespace ohip {
 namespace {

@@ -9,8 +9,8 @@
 #include "http/client.h"
 #include "ohip/oauth.h"
 #include "poll/pace.h"
-#include "report/report.h"
 #include "poll/source.h"
+#include "report/report.h"
 #include "spool/spool.h"
 
 namespace ohip {

@@ -35,7 +35,7 @@ bool QueueRun::open() {
   spool_ = Spool::open(shared_.config.spool_dir, queue_);
   if (!spool_) {
     look_.held = true;
-    shared_.log.info("{}: another run holds the queue", label());
+    shared_.log.info("{}: another run holds the queue", queue_.label());
     return false;
   }
   const Config& config = shared_.config;
@@ -65,7 +65,7 @@ bool QueueRun::poll(HttpClient& http) {
   const std::size_t asked = look_.request_ids.size();
   const bool more = forwarder_->poll(source);
   if (look_.request_ids.size() > asked) {
-    shared_.log.info("{}: x-request-id {}: {}", label(), look_.request_ids.back(),
+    shared_.log.info("{}: x-request-id {}: {}", queue_.label(), look_.request_ids.back(),
                      plural(look_.taken - taken, "event", "events"));
   }
   return more;
@@ -96,11 +96,6 @@ bool QueueRun::goes_on() const {
     default:
       return false;
   }
-}
-
-std::string QueueRun::label() const {
-  return queue_.hotel == kChainQueue ? "chain queue of " + queue_.external_system
-                                     : "hotel " + queue_.hotel;
 }
 
 }  // namespace ohip

@@ -4,16 +4,17 @@
 #include <optional>
 
 #include "base/clock.h"
-#include "config/config.h"
-#include "poll/forwarder.h"
-#include "http/client.h"
 #include "base/log.h"
-#include "ohip/oauth.h"
-#include "poll/pace.h"
-#include "kafka/publisher.h"
-#include "report/report.h"
-#include "spool/spool.h"
 #include "base/stop.h"
+#include "config/config.h"
+#include "http/client.h"
+#include "kafka/publisher.h"
+#include "ohip/oauth.h"
+#include "poll/forwarder.h"
+#include "poll/pace.h"
+#include "report/report.h"
+#include "spool/queue.h"
+#include "spool/spool.h"
 
 namespace ohip {
 
@@ -42,8 +43,6 @@ class QueueRun {
   // Ends what is under way and unlocks the queue. To be called after the last turn.
   void finish();
 
-  // "hotel ABC".
-  std::string label() const;
   bool had_turn() const { return had_turn_; }
   std::size_t polls() const { return report_.polls + look_.polls; }
   std::size_t delivered() const { return report_.delivered + look_.delivered; }

@@ -11,7 +11,7 @@ constexpr auto kSlice = 100ms;  // after which a wait looks whether the run was 
 
 }  // namespace
 
-Schedule::Schedule(std::size_t queues, const Deadline& deadline, const Stop& stop)
+Turns::Turns(std::size_t queues, const Deadline& deadline, const Stop& stop)
     : deadline_(deadline), stop_(stop) {
   const SteadyPoint now = std::chrono::steady_clock::now();
   for (std::size_t queue = 0; queue < queues; ++queue) {
@@ -19,7 +19,7 @@ Schedule::Schedule(std::size_t queues, const Deadline& deadline, const Stop& sto
   }
 }
 
-std::optional<std::size_t> Schedule::next() {
+std::optional<std::size_t> Turns::next() {
   std::unique_lock lock(mutex_);
   while (!over() && (!turns_.empty() || at_work_ > 0)) {
     const SteadyPoint now = std::chrono::steady_clock::now();
@@ -36,7 +36,7 @@ std::optional<std::size_t> Schedule::next() {
   return std::nullopt;
 }
 
-void Schedule::done(std::size_t queue, std::optional<SteadyPoint> due) {
+void Turns::done(std::size_t queue, std::optional<SteadyPoint> due) {
   const std::lock_guard lock(mutex_);
   --at_work_;
   if (due) {
@@ -45,7 +45,7 @@ void Schedule::done(std::size_t queue, std::optional<SteadyPoint> due) {
   changed_.notify_all();
 }
 
-bool Schedule::over() const {
+bool Turns::over() const {
   return stop_.requested() || deadline_.left() == Milliseconds::zero();
 }
 

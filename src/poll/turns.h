@@ -14,10 +14,10 @@ namespace ohip {
 
 // Whose turn is next, of some queues known by their numbers: the one that has been due for longest.
 // A queue is with one worker at a time. Thread-safe.
-class Schedule {
+class Turns {
  public:
   // All are due at once, in the order of their numbers.
-  Schedule(std::size_t queues, const Deadline& deadline, const Stop& stop);
+  Turns(std::size_t queues, const Deadline& deadline, const Stop& stop);
 
   // Waits for a queue that is due. Nothing: the run is over, or no queue wants another turn.
   std::optional<std::size_t> next();

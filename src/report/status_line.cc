@@ -11,14 +11,14 @@ constexpr auto kInterval = 250ms;
 
 }  // namespace
 
-Progress::Progress(std::size_t queues, const Deadline& deadline, const Log& log)
+StatusLine::StatusLine(std::size_t queues, const Deadline& deadline, const Log& log)
     : queues_(queues), deadline_(deadline), log_(log) {
   if (log.on_terminal()) {
     thread_ = std::thread([this] { keep_showing(); });
   }
 }
 
-Progress::~Progress() {
+StatusLine::~StatusLine() {
   if (!thread_.joinable()) {
     return;
   }
@@ -31,20 +31,20 @@ Progress::~Progress() {
   log_.status_line({});
 }
 
-void Progress::add(std::size_t polls, std::size_t delivered, bool done) {
+void StatusLine::add(std::size_t polls, std::size_t delivered, bool done) {
   polls_ += polls;
   delivered_ += delivered;
   done_ += done ? 1U : 0U;
 }
 
-void Progress::keep_showing() {
+void StatusLine::keep_showing() {
   std::unique_lock lock(mutex_);
   while (!ended_.wait_for(lock, kInterval, [this] { return end_; })) {
     show();
   }
 }
 
-void Progress::show() const {
+void StatusLine::show() const {
   const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin_;
   log_.status_line(fmt::format(
       "{} of {} queues, {} events, {:.0f}/s, {} polls, {:.0f}/min, {} s left", done_.load(),

@@ -13,12 +13,12 @@ namespace ohip {
 
 // A line on the terminal that says how far the run is, for as long as the object lives. Nothing
 // where nobody watches. Thread-safe.
-class Progress {
+class StatusLine {
  public:
-  Progress(std::size_t queues, const Deadline& deadline, const Log& log);
-  ~Progress();
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
+  StatusLine(std::size_t queues, const Deadline& deadline, const Log& log);
+  ~StatusLine();
+  StatusLine(const StatusLine&) = delete;
+  StatusLine& operator=(const StatusLine&) = delete;
 
   // A queue had a turn; its last one if it is done.
   void add(std::size_t polls, std::size_t delivered, bool done);

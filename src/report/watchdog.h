@@ -3,9 +3,9 @@
 #include <future>
 #include <string>
 
-#include "config/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "config/config.h"
 
 namespace ohip {
 

@@ -7,9 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
-#include <charconv>
 #include <system_error>
 #include <utility>
 
@@ -114,54 +112,13 @@ TimePoint modified(const fs::path& file) {
                        std::chrono::nanoseconds(status.st_mtim.tv_nsec)));
 }
 
-bool is_plain(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-}
-
 }  // namespace
-
-std::string escape_name(std::string_view code) {
-  std::string name;
-  for (const char c : code) {
-    const bool hides = c == '.' && name.empty();
-    if (is_plain(c) && !hides) {
-      name += c;
-    } else {
-      name += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return name;
-}
-
-std::string unescape_name(std::string_view name) {
-  constexpr int kHexadecimal = 16;
-  std::string code;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    unsigned char byte = 0;
-    const char* digits = name.data() + i + 1;
-    if (name[i] == '%' && i + 2 < name.size() &&
-        std::from_chars(digits, digits + 2, byte, kHexadecimal).ptr == digits + 2) {
-      code += static_cast<char>(byte);
-      i += 2;
-    } else {
-      code += name[i];
-    }
-  }
-  return code;
-}
 
 Spool::Spool(QueueName queue, fs::path directory, UniqueFd lock)
     : queue_(std::move(queue)), directory_(std::move(directory)), lock_(std::move(lock)) {}
 
-fs::path Spool::directory_of(const fs::path& root, const QueueName& queue) {
-  const std::string name =
-      queue.hotel == kChainQueue ? std::string(kChainQueue) : escape_name(queue.hotel);
-  return fs::absolute(root) / escape_name(queue.gateway_host) / escape_name(queue.external_system) /
-         name;
-}
-
 std::optional<Spool> Spool::open(const fs::path& root, QueueName queue) {
-  fs::path directory = directory_of(root, queue);
+  fs::path directory = queue.directory(root);
   make_directories(directory / kQuarantine, kOnError);
   std::optional<UniqueFd> lock = try_lock(directory / kLock, kOnError);
   if (!lock) {
@@ -193,7 +150,7 @@ std::vector<QueueName> Spool::pending_queues(const fs::path& root) {
 
 Spool::Glance Spool::glance(const fs::path& root, const QueueName& queue) {
   Glance glance;
-  const fs::path directory = directory_of(root, queue);
+  const fs::path directory = queue.directory(root);
   for (const fs::path& file : list_readable(directory)) {
     if (is_batch(file)) {
       const TimePoint received = received_by_name(file).value_or(modified(file));
@@ -209,7 +166,7 @@ Spool::Glance Spool::glance(const fs::path& root, const QueueName& queue) {
 }
 
 TimePoint Spool::unserved_since(const fs::path& root, const QueueName& queue, TimePoint now) {
-  const fs::path file = directory_of(root, queue) / kUnserved;
+  const fs::path file = queue.directory(root) / kUnserved;
   try {
     open_file(file, O_WRONLY | O_CREAT, kOnError);
     return std::min(now, modified(file));
@@ -219,7 +176,7 @@ TimePoint Spool::unserved_since(const fs::path& root, const QueueName& queue, Ti
 }
 
 void Spool::end_unserved(const fs::path& root, const QueueName& queue) {
-  unlink((directory_of(root, queue) / kUnserved).c_str());
+  unlink((queue.directory(root) / kUnserved).c_str());
 }
 
 Spool::Part Spool::reserve(const std::string& request_id, TimePoint now) {

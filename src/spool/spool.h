@@ -6,20 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "event/batch.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "event/batch.h"
+#include "spool/queue.h"
 
 namespace ohip {
-
-// Names one queue of OHIP, and so its directory in the spool.
-struct QueueName {
-  std::string gateway_host;
-  std::string external_system;
-  std::string hotel;  // "@chain" for the external system's one queue
-};
-
-inline constexpr std::string_view kChainQueue = "@chain";
 
 // The batches of one queue that OHIP has handed out and Kafka has not yet acknowledged:
 //
@@ -130,8 +122,6 @@ class Spool {
 
  private:
   Spool(QueueName queue, std::filesystem::path directory, UniqueFd lock);
-  static std::filesystem::path directory_of(const std::filesystem::path& root,
-                                            const QueueName& queue);
   std::filesystem::path quarantine_path(const std::string& name) const;
 
   QueueName queue_;
@@ -139,10 +129,5 @@ class Spool {
   UniqueFd lock_;
   TimePoint latest_name_;
 };
-
-// A code as a file name: what is neither letter, digit, '-', '_' nor a dot inside becomes %XX, so
-// that no name can leave its directory or hide in it, and reads back.
-std::string escape_name(std::string_view code);
-std::string unescape_name(std::string_view name);
 
 }  // namespace ohip

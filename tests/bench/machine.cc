@@ -10,10 +10,10 @@
 #include <thread>
 #include <vector>
 
+#include "base/file.h"
 #include "bench/classes.h"
 #include "bench/sample.h"
 #include "e2e/process.h"
-#include "base/file.h"
 #include "support/temporary_directory.h"
 
 namespace ohip::bench {

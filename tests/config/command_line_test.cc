@@ -1,8 +1,8 @@
 #include "config/command_line.h"
 
+#include "config/setting.h"
 #include "support/catch.h"
 #include "support/configuration.h"
-#include "config/setting.h"
 
 namespace ohip {
 namespace {

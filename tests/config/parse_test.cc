@@ -1,8 +1,8 @@
 #include "config/parse.h"
 
+#include "config/url.h"
 #include "support/catch.h"
 #include "support/configuration.h"
-#include "config/url.h"
 
 namespace ohip {
 namespace {
@@ -138,9 +138,9 @@ TEST_CASE("an app key is a UUID and is never repeated") {
 }
 
 TEST_CASE("a credential is one line, and is not repeated when it is not") {
-  CHECK(parse_credential("p\xC3\xA4ss;>[{( wörd/@") == "p\xC3\xA4ss;>[{( wörd/@");
+  CHECK(parse_line("p\xC3\xA4ss;>[{( wörd/@") == "p\xC3\xA4ss;>[{( wörd/@");
   for (const char* text : {"hunter2\n", "hun\rter2", "hunter2\x7F", "\thunter2"}) {
-    const std::string why = refusal(parse_credential, text);
+    const std::string why = refusal(parse_line, text);
     CHECK(contains(why, "control character"));
     CHECK_FALSE(contains(why, "hun"));
   }

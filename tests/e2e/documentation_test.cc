@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "support/catch.h"
-#include "e2e/process.h"
 #include "base/file.h"
 #include "config/kafka_properties.h"
 #include "config/setting.h"
+#include "e2e/process.h"
+#include "support/catch.h"
 
 namespace ohip {
 namespace {

@@ -8,9 +8,9 @@
 #include <set>
 #include <string>
 
-#include "support/catch.h"
-#include "e2e/world.h"
 #include "base/file.h"
+#include "e2e/world.h"
+#include "support/catch.h"
 #include "support/scripted_server.h"
 
 using namespace std::chrono_literals;

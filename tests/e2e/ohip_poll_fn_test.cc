@@ -18,13 +18,13 @@
 #include <thread>
 #include <vector>
 
-#include "support/catch.h"
 #include "base/clock.h"
-#include "e2e/process.h"
 #include "base/file.h"
+#include "e2e/process.h"
+#include "simulator/simulator.h"
+#include "support/catch.h"
 #include "support/mock_kafka.h"
 #include "support/scripted_server.h"
-#include "simulator/simulator.h"
 #include "support/temporary_directory.h"
 
 namespace fs = std::filesystem;

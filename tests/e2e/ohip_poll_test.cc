@@ -14,10 +14,10 @@
 #include <thread>
 #include <vector>
 
-#include "support/catch.h"
 #include "e2e/world.h"
-#include "support/mock_kafka.h"
 #include "simulator/simulator.h"
+#include "support/catch.h"
+#include "support/mock_kafka.h"
 #include "support/temporary_directory.h"
 
 namespace fs = std::filesystem;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "e2e/process.h"
-#include "support/mock_kafka.h"
 #include "simulator/simulator.h"
+#include "support/mock_kafka.h"
 #include "support/temporary_directory.h"
 
 namespace ohip::test {

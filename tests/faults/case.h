@@ -9,9 +9,9 @@
 
 #include "e2e/process.h"
 #include "faults/reader.h"
-#include "support/mock_kafka.h"
 #include "simulator/simulator.h"
 #include "spool/spool.h"
+#include "support/mock_kafka.h"
 #include "support/temporary_directory.h"
 
 namespace ohip::faults {

@@ -16,8 +16,8 @@
 
 #include "http/client.h"
 #include "http/wording.h"
-#include "support/listener.h"
 #include "require.h"
+#include "support/listener.h"
 
 namespace {
 

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string>
 
-#include "config/config_file.h"
 #include "base/error.h"
+#include "config/config_file.h"
 #include "config/parse.h"
 #include "require.h"
 
@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       understand(ohip::parse_hotels, value.text);
       understand(ohip::parse_topic, value.text);
       understand(ohip::parse_uuid, value.text);
-      understand(ohip::parse_credential, value.text);
+      understand(ohip::parse_line, value.text);
       static_cast<void>(ohip::unquoted(value.text));
     }
   } catch (const ohip::Error& error) {

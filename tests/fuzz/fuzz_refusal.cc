@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <string>
 
+#include "http/backoff.h"
 #include "http/wording.h"
 #include "require.h"
-#include "http/backoff.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   constexpr std::size_t kHead = 4;

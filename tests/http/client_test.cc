@@ -4,10 +4,10 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "support/catch.h"
 #include "base/error.h"
-#include "support/scripted_server.h"
 #include "simulator/certificate.h"
+#include "support/catch.h"
+#include "support/scripted_server.h"
 #include "support/temporary_directory.h"
 
 using namespace ohip;

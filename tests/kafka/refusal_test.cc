@@ -6,9 +6,9 @@
 #include <string_view>
 #include <thread>
 
+#include "kafka/publisher.h"
 #include "support/catch.h"
 #include "support/listener.h"
-#include "kafka/publisher.h"
 #include "support/sasl_broker.h"
 #include "support/tls_listener.h"
 

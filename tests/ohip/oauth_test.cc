@@ -8,10 +8,10 @@
 #include <memory>
 #include <thread>
 
+#include "base/stop.h"
 #include "support/catch.h"
 #include "support/fake_clock.h"
 #include "support/scripted_server.h"
-#include "base/stop.h"
 #include "support/temporary_directory.h"
 
 namespace fs = std::filesystem;

@@ -2,9 +2,9 @@
 
 #include <vector>
 
+#include "base/stop.h"
 #include "support/catch.h"
 #include "support/fake_clock.h"
-#include "base/stop.h"
 
 using namespace ohip;
 using namespace ohip::test;

@@ -7,11 +7,11 @@
 #include <future>
 #include <set>
 
+#include "base/request_id.h"
+#include "base/stop.h"
 #include "support/catch.h"
 #include "support/fake_clock.h"
-#include "base/request_id.h"
 #include "support/scripted_server.h"
-#include "base/stop.h"
 #include "support/temporary_directory.h"
 
 namespace fs = std::filesystem;

@@ -26,82 +26,82 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE_METHOD(Fixture, "a queue with more to take lines up behind the others") {
-  Schedule schedule(3, deadline, stop);
+  Turns turns(3, deadline, stop);
   std::vector<std::size_t> order;
   for (int i = 0; i < 6; ++i) {
-    const std::size_t queue = schedule.next().value();
+    const std::size_t queue = turns.next().value();
     order.push_back(queue);
-    schedule.done(queue, now());
+    turns.done(queue, now());
   }
   CHECK(order == std::vector<std::size_t>{0, 1, 2, 0, 1, 2});
 }
 
-TEST_CASE_METHOD(Fixture, "the schedule ends when no queue wants another turn") {
-  Schedule schedule(2, deadline, stop);
-  schedule.done(schedule.next().value(), std::nullopt);
-  schedule.done(schedule.next().value(), std::nullopt);
-  CHECK_FALSE(schedule.next());
+TEST_CASE_METHOD(Fixture, "the turns end when no queue wants another turn") {
+  Turns turns(2, deadline, stop);
+  turns.done(turns.next().value(), std::nullopt);
+  turns.done(turns.next().value(), std::nullopt);
+  CHECK_FALSE(turns.next());
 }
 
 TEST_CASE_METHOD(Fixture, "a worker waits for a queue that another one may bring back") {
-  Schedule schedule(1, deadline, stop);
-  const std::size_t queue = schedule.next().value();
-  auto other = std::async(std::launch::async, [&] { return schedule.next(); });
+  Turns turns(1, deadline, stop);
+  const std::size_t queue = turns.next().value();
+  auto other = std::async(std::launch::async, [&] { return turns.next(); });
   CHECK(other.wait_for(50ms) == std::future_status::timeout);
-  schedule.done(queue, now());
+  turns.done(queue, now());
   CHECK(other.get() == queue);
 }
 
 TEST_CASE_METHOD(Fixture, "a queue that is due later does not keep the others waiting") {
-  Schedule schedule(2, deadline, stop);
-  schedule.done(schedule.next().value(), now() + 30s);
-  CHECK(schedule.next() == 1);
+  Turns turns(2, deadline, stop);
+  turns.done(turns.next().value(), now() + 30s);
+  CHECK(turns.next() == 1);
 }
 
 TEST_CASE_METHOD(Fixture, "a turn comes when it is due, not before") {
-  Schedule schedule(1, deadline, stop);
+  Turns turns(1, deadline, stop);
   const SteadyPoint due = now() + 120ms;
-  schedule.done(schedule.next().value(), due);
-  CHECK(schedule.next() == 0);
+  turns.done(turns.next().value(), due);
+  CHECK(turns.next() == 0);
   CHECK(now() >= due);
 }
 
 TEST_CASE_METHOD(Fixture, "no turn is given once a stop is requested") {
-  Schedule schedule(1, deadline, stop);
-  schedule.done(schedule.next().value(), now() + 30s);
-  auto waiting = std::async(std::launch::async, [&] { return schedule.next(); });
+  Turns turns(1, deadline, stop);
+  turns.done(turns.next().value(), now() + 30s);
+  auto waiting = std::async(std::launch::async, [&] { return turns.next(); });
   stop.request();
   CHECK_FALSE(waiting.get());
 }
 
 TEST_CASE_METHOD(Fixture, "no turn is given once the run's time is over") {
   const Deadline over(clock, 0ms);
-  Schedule schedule(1, over, stop);
-  CHECK_FALSE(schedule.next());
+  Turns turns(1, over, stop);
+  CHECK_FALSE(turns.next());
 }
 
 TEST_CASE_METHOD(Fixture, "many workers share the turns, and no queue is with two of them") {
   constexpr std::size_t kQueues = 50;
   constexpr int kTurns = 20;
-  Schedule schedule(kQueues, deadline, stop);
+  Turns turns(kQueues, deadline, stop);
   std::mutex mutex;
   std::set<std::size_t> at_work;
-  std::map<std::size_t, int> turns;
+  std::map<std::size_t, int> had;
   bool twice = false;
   const auto work = [&] {
-    while (const auto queue = schedule.next()) {
+    while (const auto queue = turns.next()) {
       bool again = false;
       {
         const std::lock_guard lock(mutex);
         twice |= !at_work.insert(*queue).second;
-        again = ++turns[*queue] < kTurns;
+        again = ++had[*queue] < kTurns;
       }
       std::this_thread::yield();
       {
         const std::lock_guard lock(mutex);
         at_work.erase(*queue);
       }
-      schedule.done(*queue, again ? std::optional(now()) : std::nullopt);
+      turns.done(*queue, again ? std::optional(now()) : std::nullopt);
     }
   };
   std::vector<std::future<void>> workers;
@@ -112,8 +112,8 @@ TEST_CASE_METHOD(Fixture, "many workers share the turns, and no queue is with tw
     worker.get();
   }
   CHECK_FALSE(twice);
-  REQUIRE(turns.size() == kQueues);
-  for (const auto& [queue, count] : turns) {
+  REQUIRE(had.size() == kQueues);
+  for (const auto& [queue, count] : had) {
     CHECK(count == kTurns);
   }
 }

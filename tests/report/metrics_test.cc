@@ -8,8 +8,8 @@
 #include <sstream>
 #include <string>
 
-#include "support/catch.h"
 #include "base/file.h"
+#include "support/catch.h"
 #include "support/temporary_directory.h"
 
 namespace fs = std::filesystem;

@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "support/catch.h"
 #include "base/handle.h"
+#include "support/catch.h"
 #include "support/simulator_client.h"
 #include "support/temporary_directory.h"
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "support/catch.h"
+#include "base/error.h"
 #include "config/command_line.h"
 #include "config/config.h"
-#include "base/error.h"
+#include "support/catch.h"
 
 // What the tests of the configuration share: nothing of the machine's own reaches them.
 namespace ohip {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
-#include "support/catch.h"
 #include "simulator/simulator.h"
+#include "support/catch.h"
 #include "support/simulator_client.h"
 
 namespace ohip::test {

@@ -9,7 +9,8 @@ namespace ohip::test {
 std::string variable(const char* name) {
   const char* const value = std::getenv(name);
   if (value == nullptr) {
-    throw std::runtime_error(std::string(name) + " is not set: start this with tests/kafka/cluster/suite");
+    throw std::runtime_error(std::string(name) +
+                             " is not set: start this with tests/kafka/cluster/suite");
   }
   return value;
 }

@@ -5,15 +5,15 @@
 #include <optional>
 #include <string>
 
-#include "kafka/cluster/admin.h"
 #include "e2e/process.h"
+#include "kafka/cluster/admin.h"
 #include "kafka/cluster/port.h"
 #include "support/temporary_directory.h"
 
 namespace ohip::test {
 
-// What tests/kafka/cluster/server.properties knows about them. The same user writes by SCRAM and by the
-// client certificate.
+// What tests/kafka/cluster/server.properties knows about them. The same user writes by SCRAM and by
+// the client certificate.
 inline constexpr const char* kPlainUser =
     "tenancy/domain/user@example.com x/ocid1.streampool.oc1..aaaa";
 inline constexpr const char* kPlainPassword = R"(;>[{(#$'"=%\!&|)";
@@ -22,7 +22,8 @@ inline constexpr const char* kScramUser = "ohip-poll";
 // The topics that both may write to begin so.
 inline constexpr const char* kWritable = "ohip.";
 
-// An Apache Kafka of one node, see tests/kafka/cluster/broker; gone with the object, or with this process.
+// An Apache Kafka of one node, see tests/kafka/cluster/broker; gone with the object, or with this
+// process.
 class Broker {
  public:
   // SASL_SSL clients are sent to that port, 0: the broker's own.

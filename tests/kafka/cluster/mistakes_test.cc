@@ -7,11 +7,11 @@
 #include <sstream>
 
 #include "kafka/cluster/broker.h"
-#include "support/catch.h"
 #include "kafka/cluster/consumer.h"
 #include "kafka/cluster/installation.h"
 #include "kafka/cluster/port.h"
 #include "kafka/cluster/settings.h"
+#include "support/catch.h"
 
 using namespace ohip::test;
 

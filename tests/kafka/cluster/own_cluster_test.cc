@@ -8,8 +8,8 @@
 #include <cstdlib>
 
 #include "kafka/cluster/account.h"
-#include "support/catch.h"
 #include "kafka/cluster/installation.h"
+#include "support/catch.h"
 
 using namespace ohip::test;
 

@@ -6,9 +6,9 @@
 
 #include "kafka/cluster/account.h"
 #include "kafka/cluster/broker.h"
-#include "support/catch.h"
 #include "kafka/cluster/installation.h"
 #include "kafka/cluster/settings.h"
+#include "support/catch.h"
 
 using namespace ohip::test;
 

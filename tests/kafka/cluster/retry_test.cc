@@ -1,8 +1,8 @@
 // A cluster that refuses a request, or does not know idempotence: librdkafka's, no Java needed.
 
 #include "kafka/cluster/account.h"
-#include "support/catch.h"
 #include "kafka/cluster/installation.h"
+#include "support/catch.h"
 #include "support/mock_kafka.h"
 
 using namespace ohip::test;
