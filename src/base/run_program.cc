@@ -1,15 +1,32 @@
 #include "base/run_program.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <exception>
+#include <stdexcept>
 
 #include "base/log.h"
 
 namespace ohip {
 namespace {
+
+// Where a standard stream was closed (1>&-), the next file to be opened would be given its number,
+// and what is printed would land in an answer of OHIP's. Opened the wrong way round, so that
+// printing still fails.
+void open_standard_streams() {
+  constexpr const char* kNowhere = "/dev/null";
+  constexpr const char* kAlwaysThere = "/";
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) < 0 &&
+        open(kNowhere, stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) {
+      static_cast<void>(open(kAlwaysThere, O_RDONLY));
+    }
+  }
+}
 
 // A core would hold secrets and guest data.
 void forbid_cores() {
@@ -28,22 +45,30 @@ void allow_many_files() {
 }
 
 int failed(const Error& error) {
-  Log(LogLevel::kError).error(error);
+  try {
+    Log(LogLevel::kError).error(error);
+  } catch (...) {
+    // There may be no memory to say so with; the status says it.
+  }
   return static_cast<int>(error.status());
 }
 
 }  // namespace
 
 int run_program(const std::function<ExitStatus()>& work) {
+  open_standard_streams();
   forbid_cores();
   allow_many_files();
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+  static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
   try {
     return static_cast<int>(work());
   } catch (const Error& error) {
     return failed(error);
   } catch (const std::exception& e) {
     return failed(internal_error(e));
+  } catch (...) {
+    return failed(internal_error(std::runtime_error("an exception of no known kind")));
   }
 }
 

@@ -47,7 +47,10 @@ Stop::Stop() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
-    sigaction(kSignals[i], &action, &earlier_actions[i]);
+    sigaction(kSignals[i], nullptr, &earlier_actions[i]);
+    if (earlier_actions[i].sa_handler != SIG_IGN) {  // else as nohup or a background shell wants it
+      sigaction(kSignals[i], &action, nullptr);
+    }
   }
 }
 

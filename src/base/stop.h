@@ -6,7 +6,8 @@ namespace ohip {
 
 // SIGINT, SIGTERM and SIGHUP become a flag that is looked at between steps: a poll in flight is
 // never aborted, because OHIP has already deleted what it is about to answer. A second signal
-// changes nothing. At most one object of this class exists at a time.
+// changes nothing. A signal that is ignored, as under nohup or in a shell's background, stays so.
+// At most one object of this class exists at a time.
 class Stop {
  public:
   Stop();   // installs the signal handlers

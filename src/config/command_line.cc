@@ -71,6 +71,30 @@ void add_to_parser(const Setting& setting, cxxopts::Options& parser) {
       setting.argument.empty() ? switched : with_text, std::string(setting.argument));
 }
 
+bool takes_value(char letter) {
+  const auto all = settings();
+  return letter == 'X' || std::any_of(all.begin(), all.end(), [letter](const Setting& s) {
+           return s.option.starts_with(std::string{letter, ','}) && !s.argument.empty();
+         });
+}
+
+// "-Xacks=all" as "-X" and "acks=all": cxxopts, without <regex>, takes no value but one of letters
+// and digits there.
+std::vector<std::string> with_values_apart(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (const std::string argument : std::span(argv, static_cast<std::size_t>(argc))) {
+    const bool short_options = argument.starts_with('-') && !argument.starts_with("--");
+    const auto letter = std::find_if(argument.begin(), argument.end(), takes_value);
+    if (short_options && argument.end() - letter > 1) {
+      arguments.emplace_back(argument.begin(), letter + 1);
+      arguments.emplace_back(letter + 1, argument.end());
+    } else {
+      arguments.push_back(argument);
+    }
+  }
+  return arguments;
+}
+
 cxxopts::Options make_parser() {
   cxxopts::Options parser("ohip-poll", std::string(kAbout));
   parser.set_width(kHelpWidth).custom_help(std::string(kUsage));
@@ -192,7 +216,13 @@ Options read_options(const cxxopts::ParseResult& result) {
 
 Options parse_command_line(int argc, const char* const* argv) try {
   cxxopts::Options parser = make_parser();
-  const cxxopts::ParseResult result = parser.parse(argc, argv);
+  const std::vector<std::string> arguments = with_values_apart(argc, argv);
+  std::vector<const char*> pointers;
+  for (const std::string& argument : arguments) {
+    pointers.push_back(argument.c_str());
+  }
+  const cxxopts::ParseResult result =
+      parser.parse(static_cast<int>(pointers.size()), pointers.data());
   Options options;
   if (result.count("help") > 0) {
     options.text = help(parser);
@@ -205,7 +235,9 @@ Options parse_command_line(int argc, const char* const* argv) try {
 } catch (const cxxopts::exceptions::invalid_option_syntax&) {
   usage_error("an argument begins with - and is no option");
 } catch (const cxxopts::exceptions::exception& error) {
-  usage_error(error.what());
+  constexpr std::size_t kReadable = 200;
+  const std::string why = error.what();
+  usage_error(why.size() <= kReadable ? why : "an argument is not understood, and very long");
 }
 
 }  // namespace ohip

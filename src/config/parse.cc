@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 
 #include "base/error.h"
@@ -53,10 +54,6 @@ std::string without_comment(const std::string& line) {
     }
   }
   return line;
-}
-
-bool contains(const std::vector<std::string>& texts, const std::string& text) {
-  return std::find(texts.begin(), texts.end(), text) != texts.end();
 }
 
 }  // namespace
@@ -140,12 +137,13 @@ std::string parse_code(const std::string& text) {
 
 std::vector<std::string> parse_hotels(const std::string& text) {
   std::vector<std::string> hotels;
+  std::set<std::string> known;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream codes(without_comment(line));
     for (std::string code; std::getline(codes, code, ',');) {
       code = trimmed(code);
-      if (!code.empty() && !contains(hotels, code)) {
+      if (!code.empty() && known.insert(code).second) {
         hotels.push_back(parse_code(code));
       }
     }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -74,6 +75,11 @@ void remove_file(const fs::path& path) {
 // Blocks beyond the file's end: they are there when the answer comes, the size still says how much
 // of it did.
 void make_room(int fd, const fs::path& path) {
+  rlimit largest = {};  // of a file; says nothing about blocks beyond its end
+  if (getrlimit(RLIMIT_FSIZE, &largest) == 0 && largest.rlim_cur < static_cast<rlim_t>(kRoom)) {
+    errno = EFBIG;
+    fail_errno(kOnError, "reserve", path);
+  }
   if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, kRoom) == 0) {
     return;
   }
