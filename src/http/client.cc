@@ -7,17 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <exception>
-#include <filesystem>
 #include <new>
-#include <system_error>
 
-#include "base/error.h"
 #include "base/handle.h"
+#include "http/easy.h"
 
 namespace ohip {
 namespace {
 
-using Easy = Handle<CURL, curl_easy_cleanup>;
 using HeaderList = Handle<curl_slist, curl_slist_free_all>;
 
 // A connection that idled for longer is not used again: the server may be closing it just now, and
@@ -29,23 +26,6 @@ constexpr long kMaxIdleSeconds = 3;
 constexpr long kKeepAliveSeconds = 30;
 
 constexpr curl_off_t kMaxRetryAfter = 86'400;  // seconds
-
-template <typename T>
-void set(CURL* easy, CURLoption option, T value) {
-  const CURLcode code = curl_easy_setopt(easy, option, value);
-  if (code != CURLE_OK) {
-    fail(ExitStatus::kConfig, "libcurl {} refuses option {}: {}",
-         curl_version_info(CURLVERSION_NOW)->version, static_cast<int>(option),
-         curl_easy_strerror(code));
-  }
-}
-
-template <typename T>
-T get(CURL* easy, CURLINFO info) {
-  T value{};
-  curl_easy_getinfo(easy, info, &value);
-  return value;
-}
 
 std::optional<std::string_view> header(CURL* easy, const char* name) {
   constexpr int kLastRequest = -1;
@@ -288,30 +268,6 @@ void set_common(CURL* easy) {
   set(easy, CURLOPT_USERAGENT, "ohip-poll");
 }
 
-void set_trust(CURL* easy, const std::string& ca_file) {
-  set(easy, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
-  set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-  set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (!ca_file.empty()) {
-    set(easy, CURLOPT_CAINFO, ca_file.c_str());
-    set(easy, CURLOPT_CAPATH, nullptr);
-  }
-}
-
-// Whether OpenSSL finds roots in libcurl's own directory of them, by the hashes of their names.
-bool has_hashed_roots() {
-  const char* const directory = curl_version_info(CURLVERSION_NOW)->capath;
-  if (directory == nullptr) {
-    return false;
-  }
-  std::error_code failed;
-  const std::filesystem::directory_iterator entries(directory, failed);
-  return std::any_of(begin(entries), end(entries), [](const std::filesystem::path& path) {
-    const std::string name = path.filename();
-    return path.extension() == ".0" && name.find_first_not_of("0123456789abcdef") == 8;
-  });
-}
-
 void set_request(CURL* easy, const HttpRequest& request, const HeaderList& headers) {
   set(easy, CURLOPT_URL, request.url.c_str());
   set(easy, CURLOPT_HTTPHEADER, headers.get());
@@ -335,28 +291,14 @@ struct CurlHttpClient::Impl {
     return Exchange(easy.get(), request).run();
   }
 
-  Easy easy;
-  bool without_bundle = false;
+  Route route;
+  Easy easy = make_easy();
 };
 
-CurlHttpClient::CurlHttpClient(const std::string& ca_file, const std::string& proxy,
-                               const std::string& no_proxy)
-    : impl_(std::make_unique<Impl>()) {
-  static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
-  impl_->easy.reset(initialized == CURLE_OK ? curl_easy_init() : nullptr);
-  if (!impl_->easy) {
-    fail(ExitStatus::kSoftware, "libcurl cannot be initialized");
-  }
-  CURL* easy = impl_->easy.get();
-  set_common(easy);
-  set_trust(easy, ca_file);
-  // Parsing all roots takes longer than the handshake; of a directory only the one needed is read.
-  impl_->without_bundle = ca_file.empty() && has_hashed_roots();
-  if (impl_->without_bundle) {
-    set(easy, CURLOPT_CAINFO, nullptr);
-  }
-  set(easy, CURLOPT_PROXY, proxy.c_str());
-  set(easy, CURLOPT_NOPROXY, no_proxy.c_str());
+CurlHttpClient::CurlHttpClient(Route route)
+    : impl_(std::make_unique<Impl>(Impl{.route = std::move(route)})) {
+  set_common(impl_->easy.get());
+  set_route(impl_->easy.get(), impl_->route);
 }
 
 CurlHttpClient::~CurlHttpClient() = default;
@@ -368,9 +310,7 @@ HttpResponse CurlHttpClient::send(const HttpRequest& request) {
     return response;
   }
   HttpResponse response = impl_->send(request);
-  if (response.transfer == Transfer::kUntrusted && impl_->without_bundle) {
-    impl_->without_bundle = false;
-    set(impl_->easy.get(), CURLOPT_CAINFO, curl_version_info(CURLVERSION_NOW)->cainfo);
+  if (response.transfer == Transfer::kUntrusted && add_roots(impl_->easy.get(), impl_->route)) {
     response = impl_->send(request);  // the first was not sent
   }
   return response;

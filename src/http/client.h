@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "http/route.h"
 
 namespace ohip {
 
@@ -70,11 +71,8 @@ class HttpClient {
 // connection for the next request. One thread at a time.
 class CurlHttpClient : public HttpClient {
  public:
-  // ca_file: PEM file of trusted roots, empty for the system's. proxy, no_proxy: in libcurl's
-  // notation, empty for none; libcurl's own variables do not count. Throws Error kConfig when
-  // libcurl refuses a setting.
-  explicit CurlHttpClient(const std::string& ca_file, const std::string& proxy = {},
-                          const std::string& no_proxy = {});
+  // Throws Error kConfig when libcurl refuses a setting.
+  explicit CurlHttpClient(Route route = {});
   ~CurlHttpClient() override;
 
   HttpResponse send(const HttpRequest& request) override;

@@ -62,7 +62,7 @@ class Job {
 
   // A worker has a connection of its own, which its queues use one after the other.
   void work(Turns& turns, StatusLine& status_line) {
-    CurlHttpClient http(config_.ca_file, config_.proxy, config_.no_proxy);
+    CurlHttpClient http({config_.ca_file, config_.proxy, config_.no_proxy});
     while (const std::optional<std::size_t> i = turns.next()) {
       QueueRun& run = *runs_[*i];
       const std::size_t polls = run.polls();

@@ -31,7 +31,7 @@ void Watchdog::run_ended(ExitStatus status) {
 // The url is not logged: whoever has it can send false pings.
 void Watchdog::ping(const std::string& what) const {
   try {
-    CurlHttpClient http(config_.ca_file, config_.proxy, config_.no_proxy);
+    CurlHttpClient http({config_.ca_file, config_.proxy, config_.no_proxy});
     HttpRequest request;
     request.url = fmt::format("{}/{}?rid={}", config_.ping_url, what, log_.run_id());
     request.connect_timeout = kTimeout;

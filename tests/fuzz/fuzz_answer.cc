@@ -269,7 +269,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool used_before = (data[0] & 1U) != 0 && !is_folded(answer);
   const bool reset = (data[0] & 2U) != 0;
   server.prepare(answer, used_before, reset);
-  ohip::CurlHttpClient http("");
+  ohip::CurlHttpClient http;
   HttpRequest request;
   request.url = server.url();
   if (used_before) {

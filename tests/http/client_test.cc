@@ -24,7 +24,7 @@ HttpRequest get(const ScriptedServer& server, const std::string& path = "/") {
 }
 
 HttpResponse send(const HttpRequest& request, const std::string& ca_file = {}) {
-  return CurlHttpClient(ca_file).send(request);
+  return CurlHttpClient({.ca_file = ca_file, .proxy = {}, .no_proxy = {}}).send(request);
 }
 
 bool has_header(const std::string& request, const std::string& line) {
@@ -80,7 +80,7 @@ TEST_CASE("a request is HTTP/1.1 with its headers and asks for no compression") 
 
 TEST_CASE("a form is posted, and the next request is a GET again, on the same connection") {
   ScriptedServer server({answer("200 OK"), answer("200 OK")});
-  CurlHttpClient http("");
+  CurlHttpClient http;
   HttpRequest request = get(server);
   request.form = "a=b&c=%20";
   REQUIRE(http.send(request).status == 200);
@@ -105,7 +105,7 @@ TEST_CASE("a header value that would begin another header is not sent") {
 
 TEST_CASE("a GET whose connection dies without an answer is sent once and no more") {
   const Step dying = raw("", GENERATE(Step::Then::kClose, Step::Then::kReset));
-  CurlHttpClient http("");
+  CurlHttpClient http;
   SECTION("on a fresh connection") {
     ScriptedServer server({dying, answer("200 OK", "again")});
     const HttpResponse response = http.send(get(server));
@@ -137,7 +137,7 @@ TEST_CASE("what on_send forbids is not sent") {
 
 TEST_CASE("what a callback throws comes out of send, and the client goes on working") {
   ScriptedServer server({answer("200 OK", "body"), answer("200 OK", "body")});
-  CurlHttpClient http("");
+  CurlHttpClient http;
   HttpRequest request = get(server);
   SECTION("on_send") {
     request.on_send = []() -> bool { throw std::runtime_error("thrown"); };
@@ -340,15 +340,15 @@ TEST_CASE("proxies are used as told, never because of libcurl's variables") {
   const HttpResponse direct = send(get(server));
   unsetenv("http_proxy");
   CHECK(direct.body == "server");
-  CHECK(CurlHttpClient("", proxy.url()).send(get(server)).body == "proxy");
-  CHECK(CurlHttpClient("", proxy.url(), "127.0.0.1").send(get(server)).body == "server");
+  CHECK(CurlHttpClient({{}, proxy.url(), {}}).send(get(server)).body == "proxy");
+  CHECK(CurlHttpClient({{}, proxy.url(), "127.0.0.1"}).send(get(server)).body == "server");
 }
 
 TEST_CASE("a proxy's refusal to connect is not the gateway's answer") {
   ScriptedServer proxy({answer("403 Forbidden", "no", "X: y\r\n")});
   HttpRequest request;
   request.url = "https://gateway.invalid/";
-  const HttpResponse response = CurlHttpClient("", proxy.url()).send(request);
+  const HttpResponse response = CurlHttpClient({{}, proxy.url(), {}}).send(request);
   CHECK(response.transfer == Transfer::kUnreachable);
   CHECK(response.status == 0);
 }

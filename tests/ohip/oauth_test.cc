@@ -52,7 +52,7 @@ struct Machine {
           oauth(gateway, credentials, machine.directory.path(), machine.clock, deadline) {}
     Credentials credentials;
     Gateway gateway;
-    CurlHttpClient http{""};
+    CurlHttpClient http;
     Deadline deadline;
     OAuth oauth;
 
@@ -81,7 +81,7 @@ struct Machine {
 
 Error error_of(OAuth& oauth) {
   try {
-    CurlHttpClient http{""};
+    CurlHttpClient http;
     oauth.token(http);
   } catch (const Error& error) {
     return error;
@@ -329,7 +329,7 @@ TEST_CASE("threads that need a token at the same moment ask for one together") {
   std::vector<std::future<std::string>> threads;
   for (int i = 0; i < 8; ++i) {
     threads.push_back(std::async(std::launch::async, [&] {
-      CurlHttpClient http{""};
+      CurlHttpClient http;
       return run->oauth.token(http);
     }));
   }
@@ -383,7 +383,7 @@ TEST_CASE("of two runs that need a token at once one asks, the other waits for w
   const Credentials credentials = client_credentials();
   const Gateway gateway{.url = server.url(), .host = "127.0.0.1"};
   const auto token = [&](Clock& own_clock) {
-    CurlHttpClient http("");
+    CurlHttpClient http;
     const Deadline deadline(own_clock, 5min);
     return OAuth(gateway, credentials, directory.path(), own_clock, deadline).token(http);
   };

@@ -86,7 +86,7 @@ struct World {
   Config config = make_config();
   std::string hotel = "ABC";
   std::optional<ScriptedServer> server;
-  CurlHttpClient http{""};
+  CurlHttpClient http;
   Deadline deadline;
   OAuth oauth{config.gateway, config.credentials, directory.path(), clock, deadline};
   Pace pace{0, clock, deadline};

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <curl/curl.h>
+
+#include <string>
+
+namespace ohip {
+
+// The way to a server, and whom it must prove to be.
+struct Route {
+  std::string ca_file;   // PEM file of trusted roots; empty: the system's
+  std::string proxy;     // in libcurl's notation; empty: none. May hold a password.
+  std::string no_proxy;  // hosts that are reached without it
+
+  bool operator==(const Route&) const = default;
+};
+
+// TLS 1.2 or better with verified certificates; this proxy and none of libcurl's own variables.
+// Throws Error kConfig when libcurl refuses a setting.
+void set_route(CURL* easy, const Route& route);
+
+// For a certificate that was not trusted: now with all the roots there are. set_route() looks for
+// the system's in a directory, by the hashes of their names, where there is one: parsing the whole
+// bundle takes longer than a handshake. False: nothing more to look at.
+bool add_roots(CURL* easy, const Route& route);
+
+}  // namespace ohip
