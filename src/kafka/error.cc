@@ -91,7 +91,7 @@ bool refuses_the_record(rd_kafka_resp_err_t code) {
   static constexpr std::array kCodes = {
       RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
       RD_KAFKA_RESP_ERR_INVALID_MSG,        RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE,
-      RD_KAFKA_RESP_ERR_INVALID_RECORD,     RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
+      RD_KAFKA_RESP_ERR_INVALID_RECORD,
   };
   return std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
 }
@@ -120,6 +120,7 @@ ExitStatus obstacle(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
     case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
     case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
     case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
@@ -130,7 +131,12 @@ ExitStatus obstacle(rd_kafka_resp_err_t code) {
 }
 
 std::string about_topic(std::string_view topic, rd_kafka_resp_err_t code) {
-  return fmt::format("Kafka: topic {}: {}", topic, rd_kafka_err2str(code));
+  // A topic takes what its message.timestamp.after.max.ms allows (Kafka 3.6), an hour by default;
+  // what we send is never later than our own clock.
+  const char* const why = code == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP
+                              ? ": the clocks differ: compare this machine's with the broker's"
+                              : "";
+  return fmt::format("Kafka: topic {}: {}{}", topic, rd_kafka_err2str(code), why);
 }
 
 std::string topic_hint(ExitStatus status) {
@@ -212,10 +218,10 @@ Delivery fate(rd_kafka_resp_err_t code, std::string_view topic) {
     return {Delivery::State::kAcknowledged, ExitStatus::kOk, {}};
   }
   if (refuses_the_record(code)) {
-    return {Delivery::State::kRefused, ExitStatus::kQuarantine, about_topic(topic, code)};
+    return {Delivery::State::kRefused, ExitStatus::kQuarantine, about_topic(topic, code), code};
   }
   return {Delivery::State::kUndelivered, obstacle(code),
-          says_only_when(code) ? std::string() : about_topic(topic, code)};
+          says_only_when(code) ? std::string() : about_topic(topic, code), code};
 }
 
 }  // namespace ohip

@@ -31,6 +31,7 @@ struct Delivery {
   // person must act first.
   ExitStatus status = ExitStatus::kPending;
   std::string reason;  // "Kafka: …", without guest data; empty when acknowledged
+  int code = 0;        // Kafka's or librdkafka's number for that reason
   // Where an acknowledged record lies, as far as the broker said.
   std::int32_t partition = -1;
   std::optional<std::int64_t> offset = std::nullopt;

@@ -1,5 +1,6 @@
 #include "kafka/types.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -36,6 +37,12 @@ rd_kafka_vu_t bytes(rd_kafka_vtype_t type, const std::string& content) {
   bytes.u.mem.ptr = const_cast<char*>(content.data());
   bytes.u.mem.size = content.size();
   return bytes;
+}
+
+// The clock was ahead when the record came and is right now: Kafka refuses what is an hour too
+// late.
+TimePoint not_in_the_future(TimePoint time) {
+  return std::min(time, std::chrono::floor<TimePoint::duration>(std::chrono::system_clock::now()));
 }
 
 }  // namespace
@@ -75,7 +82,9 @@ std::vector<rd_kafka_vu_t> produce_arguments(const Record& record, rd_kafka_topi
       argument(RD_KAFKA_VTYPE_HEADERS)};
   all[0].u.rkt = topic;
   all[1].u.i = RD_KAFKA_MSG_F_COPY;
-  all[2].u.i64 = std::chrono::floor<Milliseconds>(record.timestamp).time_since_epoch().count();
+  all[2].u.i64 = std::chrono::floor<Milliseconds>(not_in_the_future(record.timestamp))
+                     .time_since_epoch()
+                     .count();
   all[3].u.ptr = opaque;
   all[6].u.headers = headers;
   return all;

@@ -87,3 +87,16 @@ TEST_CASE("a record's fate tells whether another attempt, a person, or nobody ca
   CHECK(fate(RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED, "t").status == ExitStatus::kPending);
   CHECK(fate(RD_KAFKA_RESP_ERR_UNKNOWN, "t").state == Delivery::State::kUndelivered);
 }
+
+TEST_CASE("a timestamp that Kafka does not take is the clock's fault, not the record's") {
+  const Delivery delivery = fate(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, "t");
+  CHECK(delivery.state == Delivery::State::kUndelivered);
+  CHECK(delivery.status == ExitStatus::kConfig);
+  CHECK(delivery.reason.find("clock") != std::string::npos);
+}
+
+TEST_CASE("what is not acknowledged has the number of its reason") {
+  CHECK(fate(RD_KAFKA_RESP_ERR_NO_ERROR, "t").code == 0);
+  CHECK(fate(RD_KAFKA_RESP_ERR_INVALID_RECORD, "t").code == RD_KAFKA_RESP_ERR_INVALID_RECORD);
+  CHECK(fate(RD_KAFKA_RESP_ERR_UNKNOWN, "t").code == RD_KAFKA_RESP_ERR_UNKNOWN);
+}

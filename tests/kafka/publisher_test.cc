@@ -156,6 +156,32 @@ TEST_CASE("what is published is stored byte for byte: key, value, headers, times
   CHECK(stored[0].timestamp == milliseconds(1'764'000'000'123));
 }
 
+TEST_CASE("a record received when the clock was ahead is sent with the time it is now") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  KafkaPublisher publisher(properties(kafka.bootstrap()), kQuiet);
+  Record early = record("k", "v");
+  const auto now = std::chrono::system_clock::now();
+  early.timestamp = std::chrono::floor<TimePoint::duration>(now) + std::chrono::hours(2);
+  publisher.publish(std::vector{early}, kPatience);
+  const milliseconds stored = kafka.read("t", 1).at(0).timestamp;
+  CHECK(stored >= std::chrono::floor<milliseconds>(now.time_since_epoch()));
+  CHECK(stored < early.timestamp.time_since_epoch() - std::chrono::hours(1));
+}
+
+TEST_CASE(
+    "a refused timestamp keeps the records and stops later checks: a person mends the clock") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  KafkaPublisher publisher(properties(kafka.bootstrap()), kQuiet);
+  publisher.check({"t"});
+  kafka.answer(MockKafka::kProduce, {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP});
+  const auto fates = publisher.publish(records(3), kPatience);
+  CHECK(states(fates) == std::vector<State>(3, State::kUndelivered));
+  CHECK(refused_check(publisher).status() == ExitStatus::kConfig);
+  CHECK(kafka.read("t", 1).empty());
+}
+
 TEST_CASE("records of one key keep their order") {
   MockKafka kafka;
   kafka.create("t", 4);
