@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/request_id.h"
 #include "http/client.h"
 
 namespace ohip {
@@ -13,7 +14,8 @@ constexpr Milliseconds kTimeout = 3s;
 
 }  // namespace
 
-Watchdog::Watchdog(const Config& config, const Log& log) : config_(config), log_(log) {}
+Watchdog::Watchdog(const Config& config, const Log& log)
+    : config_(config), log_(log), rid_(make_request_id()) {}
 
 void Watchdog::run_began() {
   if (!config_.ping_url.empty()) {
@@ -33,7 +35,7 @@ void Watchdog::ping(const std::string& what) const {
   try {
     CurlHttpClient http({config_.ca_file, config_.proxy, config_.no_proxy});
     HttpRequest request;
-    request.url = fmt::format("{}/{}?rid={}", config_.ping_url, what, log_.run_id());
+    request.url = fmt::format("{}/{}?rid={}", config_.ping_url, what, rid_);
     request.connect_timeout = kTimeout;
     request.answer_timeout = kTimeout;
     const HttpResponse response = http.send(request);

@@ -10,8 +10,9 @@
 namespace ohip {
 
 // Tells a watchdog over HTTP that a run began and how it ended (healthchecks.io's protocol,
-// https://healthchecks.io/docs/http_api/): <url>/start, then <url>/<exit status>, both with the
-// run's id. Never fails a run, and delays it by a few seconds at most.
+// https://healthchecks.io/docs/http_api/): <url>/start, then <url>/<exit status>, both with
+// one rid of their own, a UUID as the protocol wants it (a Function's run has Fn's id, which is
+// none). Never fails a run, and delays it by a few seconds at most.
 class Watchdog {
  public:
   // Without a url it does nothing. The log is kept.
@@ -25,6 +26,7 @@ class Watchdog {
 
   const Config& config_;
   const Log& log_;
+  std::string rid_;
   std::future<void> start_;
 };
 

@@ -270,7 +270,7 @@ TEST_CASE_METHOD(World, "metrics that cannot be written are a warning and no fai
   CHECK(values().size() == 3);
 }
 
-TEST_CASE_METHOD(World, "a watchdog hears when a run begins and how it ends, under one run id") {
+TEST_CASE_METHOD(World, "a watchdog hears when a run begins and how it ends, under one id") {
   ScriptedServer watchdog({answer("200 OK", "OK"), answer("200 OK", "OK")});
   environment["OHIP_PING_URL"] = watchdog.url() + "/uuid";
   environment["KAFKA_BOOTSTRAP_SERVERS"] = "127.0.0.1:1";

@@ -318,14 +318,21 @@ TEST_CASE_METHOD(World,
   CHECK(values() == handed_out());
 }
 
-TEST_CASE_METHOD(World, "a watchdog hears when a call begins and how it ends, by the call's id") {
+TEST_CASE_METHOD(World, "a watchdog hears when a call begins and how it ends, by one UUID") {
   const ScriptedServer watchdog({answer("200 OK"), answer("200 OK")});
   environment["OHIP_PING_URL"] = watchdog.url() + "/job";
   Container container(*this);
   CHECK(container.call()->status == 200);
   REQUIRE(watchdog.requests().size() == 2);
-  CHECK(watchdog.requests()[0].starts_with("GET /job/start?rid=01CALL "));
-  CHECK(watchdog.requests()[1].starts_with("GET /job/0?rid=01CALL "));
+  const std::string start = "GET /job/start?rid=";
+  const std::string end = "GET /job/0?rid=";
+  REQUIRE(watchdog.requests()[0].starts_with(start));
+  REQUIRE(watchdog.requests()[1].starts_with(end));
+  // healthchecks.io answers 400 to a rid that is none.
+  const std::string rid = watchdog.requests()[0].substr(start.size(), 37);
+  CHECK(rid.find_first_not_of("0123456789abcdef-") == 36);
+  CHECK(std::count(rid.begin(), rid.end(), '-') == 4);
+  CHECK(watchdog.requests()[1].substr(end.size(), 37) == rid);
 }
 
 TEST_CASE_METHOD(World, "a mistake in the configuration is each call's answer, not the end") {
@@ -366,6 +373,30 @@ TEST_CASE_METHOD(World, "a call may come without a body, or with one in chunks")
   CHECK(container.exchange(head + "\r\n").starts_with("HTTP/1.1 200 "));
   CHECK(container.exchange(head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
             .starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE_METHOD(World,
+                 "a call's body may be of any type, and what it claims to be need not be so") {
+  const Container container(*this);
+  const std::string head =
+      "POST /call HTTP/1.1\r\nFn-Call-Id: 1\r\nFn-Deadline: " + deadline_in(60s) +
+      "\r\nConnection: close\r\n";
+  const std::string form =
+      "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--\r\n";
+  const auto [headers, body] = GENERATE_COPY(table<std::string, std::string>(
+      {{"Content-Type: multipart/form-data; boundary=x\r\n", form},
+       {"Content-Type: multipart/form-data; boundary=x\r\n", form.substr(0, 20)},
+       {"Content-Type: multipart/form-data; boundary=y\r\n", form},
+       {"Content-Type: multipart/form-data\r\n", form},
+       {"Content-Type: application/x-www-form-urlencoded\r\n", "a=%zz&&=" + std::string(9000, 'b')},
+       {"Content-Type: application/cloudevents+json\r\n", "{"},
+       {"Content-Type: \r\n", "a"},
+       {"Content-Encoding: gzip\r\n", "not gzip"},
+       {"Content-Encoding: br\r\n", "not brotli"},
+       {"Content-Encoding: zstd, what\r\n", "neither"}}));
+  CAPTURE(headers, body);
+  const std::string length = "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+  CHECK(container.exchange(head + headers + length + body).starts_with("HTTP/1.1 200 "));
 }
 
 TEST_CASE_METHOD(World, "a signal ends an idle container at once, without a trace") {
