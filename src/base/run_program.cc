@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <stdexcept>
 
@@ -35,6 +36,11 @@ void forbid_cores() {
   prctl(PR_SET_DUMPABLE, 0);
 }
 
+// libcurl and others would write each TLS connection's keys into the file that it names.
+void forbid_key_logs() {
+  unsetenv("SSLKEYLOGFILE");
+}
+
 // Each queue that is being drained holds its lock file open.
 void allow_many_files() {
   rlimit files = {};
@@ -58,6 +64,7 @@ int failed(const Error& error) {
 int run_program(const std::function<ExitStatus()>& work) {
   open_standard_streams();
   forbid_cores();
+  forbid_key_logs();
   allow_many_files();
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
   static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));

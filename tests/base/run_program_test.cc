@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <stdexcept>
@@ -51,6 +52,13 @@ TEST_CASE("where the standard streams are closed no file of ours is given their 
   });
   CHECK(status == 0);
   CHECK(std::filesystem::file_size(file) == 0);
+}
+
+TEST_CASE("nobody is told where to write a TLS connection's keys") {
+  const auto name_file = [] { setenv("SSLKEYLOGFILE", "/dev/stderr", 1); };
+  CHECK(end_of(name_file, [] {
+          return std::getenv("SSLKEYLOGFILE") == nullptr ? ExitStatus::kOk : ExitStatus::kSoftware;
+        }) == 0);
 }
 
 TEST_CASE("a limit of file sizes is an error of the write and no signal") {
