@@ -48,6 +48,9 @@ class Error : public std::runtime_error {
   std::string detail_;
 };
 
+// What is being caught, whatever it is; an internal error where it is none of ours.
+Error current_error();
+
 // "1 batch", "3 batches".
 std::string plural(std::size_t count, std::string_view one, std::string_view many);
 

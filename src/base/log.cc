@@ -8,10 +8,13 @@
 #include <cstdlib>
 
 #include "base/clock.h"
+#include "base/print.h"
+#include "base/secrets.h"
 
 namespace ohip {
 namespace {
 
+using namespace std::chrono_literals;
 using Json = rapidjson::Writer<rapidjson::StringBuffer>;
 
 constexpr std::string_view kEraseLine = "\r\x1b[K";
@@ -53,10 +56,17 @@ bool stderr_is_journal() {
          fmt::format("{}:{}", file.st_dev, file.st_ino) == stream;
 }
 
+// What a person can read, and the journal takes as one line.
+std::string readable(std::string_view text) {
+  constexpr std::size_t kMost = 2'000;
+  return masked(text, kMost);
+}
+
 void add(Json& json, const char* name, std::string_view text) {
   if (!text.empty()) {
+    const std::string line = readable(text);
     json.Key(name);
-    json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+    json.String(line.data(), static_cast<rapidjson::SizeType>(line.size()));
   }
 }
 
@@ -68,7 +78,15 @@ Log::Log(LogLevel level, LogFormat format, std::string run_id)
       run_id_(std::move(run_id)),
       in_journal_(stderr_is_journal()) {}
 
-void Log::error(const Error& error, std::string_view subject) const {
+void Log::error(const Error& error, std::string_view subject) const noexcept {
+  try {
+    write_error(error, subject);
+  } catch (...) {
+    // No memory to say it with: the exit status does.
+  }
+}
+
+void Log::write_error(const Error& error, std::string_view subject) const {
   if (format_ == LogFormat::kJson) {
     write_line(LogLevel::kError, json(LogLevel::kError, error.what(), subject, &error));
     return;
@@ -77,21 +95,27 @@ void Log::error(const Error& error, std::string_view subject) const {
   if (!run_id_.empty()) {
     detail += fmt::format("{}run {}", detail.empty() ? "" : "; ", run_id_);
   }
-  write(LogLevel::kError,
-        fmt::format("{}{}{}{}", subject, subject.empty() ? "" : ": ", error.what(),
-                    detail.empty() ? "" : fmt::format(" ({})", detail)));
+  write_line(LogLevel::kError,
+             fmt::format("ohip-poll: error: {}{}{}{}", readable(subject),
+                         subject.empty() ? "" : ": ", readable(error.what()),
+                         detail.empty() ? "" : fmt::format(" ({})", readable(detail))));
   if (!error.hint().empty()) {
-    write_line(LogLevel::kError, fmt::format("ohip-poll: hint: {}", error.hint()));
+    write_line(LogLevel::kError, fmt::format("ohip-poll: hint: {}", readable(error.hint())));
   }
 }
 
-void Log::write(LogLevel level, std::string_view message) const {
+void Log::write(LogLevel level, fmt::string_view format, fmt::format_args args) const noexcept {
   if (level > level_) {
     return;
   }
-  write_line(level, format_ == LogFormat::kJson
-                        ? json(level, message, {}, nullptr)
-                        : fmt::format("ohip-poll: {}: {}", name(level), message));
+  try {
+    const std::string message = fmt::vformat(format, args);
+    write_line(level, format_ == LogFormat::kJson
+                          ? json(level, message, {}, nullptr)
+                          : fmt::format("ohip-poll: {}: {}", name(level), readable(message)));
+  } catch (...) {
+    // As in error().
+  }
 }
 
 void Log::write_line(LogLevel level, std::string line) const {
@@ -102,7 +126,14 @@ void Log::write_line(LogLevel level, std::string line) const {
     line.insert(0, kEraseLine);
   }
   line += '\n';
-  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, line.data(), line.size());
+  put(line);
+}
+
+void Log::put(const std::string& text) const noexcept {
+  constexpr Milliseconds kPatience = 5s;
+  if (!print(STDERR_FILENO, text, unread_ ? 0ms : kPatience)) {
+    unread_ = true;
+  }
 }
 
 std::string Log::json(LogLevel level, std::string_view message, std::string_view subject,
@@ -133,13 +164,16 @@ bool Log::on_terminal() const {
   return level_ >= LogLevel::kInfo && format_ == LogFormat::kText && isatty(STDERR_FILENO) != 0;
 }
 
-void Log::status_line(std::string_view text) const {
+void Log::status_line(std::string_view text) const noexcept {
   if (text.empty() && !has_status_line_) {
     return;
   }
   has_status_line_ = !text.empty();
-  const std::string line = fmt::format("{}{}", kEraseLine, text);
-  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, line.data(), line.size());
+  try {
+    put(fmt::format("{}{}", kEraseLine, text));
+  } catch (...) {
+    // As in error().
+  }
 }
 
 }  // namespace ohip

@@ -15,39 +15,43 @@ enum class LogLevel { kError, kWarning, kInfo, kDebug };
 enum class LogFormat { kText, kJson };
 
 // Lines on stderr: "ohip-poll: error: what: why", or JSON objects. Never a secret, never guest
-// data. Where stderr is systemd's journal, each line carries its level (sd-daemon(3)). Thread-safe:
-// a line is one write.
+// data; each is masked() and of a readable length, whoever wrote a part of it. Where stderr is
+// systemd's journal, each line carries its level (sd-daemon(3)). Thread-safe: a line is one write.
+// Never throws, and waits for a reader that does not read once, for some seconds: what cannot be
+// told is left untold.
 class Log {
  public:
   // run_id: in every line about an error; empty before there is a run.
   explicit Log(LogLevel level, LogFormat format = LogFormat::kText, std::string run_id = {});
 
   // subject: who has the problem, such as "hotel ABC".
-  void error(const Error& error, std::string_view subject = {}) const;
+  void error(const Error& error, std::string_view subject = {}) const noexcept;
 
   template <typename... Args>
-  void warning(fmt::format_string<Args...> format, Args&&... args) const {
-    write(LogLevel::kWarning, fmt::format(format, std::forward<Args>(args)...));
+  void warning(fmt::format_string<Args...> format, Args&&... args) const noexcept {
+    write(LogLevel::kWarning, format, fmt::make_format_args(args...));
   }
   template <typename... Args>
-  void info(fmt::format_string<Args...> format, Args&&... args) const {
-    write(LogLevel::kInfo, fmt::format(format, std::forward<Args>(args)...));
+  void info(fmt::format_string<Args...> format, Args&&... args) const noexcept {
+    write(LogLevel::kInfo, format, fmt::make_format_args(args...));
   }
   template <typename... Args>
-  void debug(fmt::format_string<Args...> format, Args&&... args) const {
-    write(LogLevel::kDebug, fmt::format(format, std::forward<Args>(args)...));
+  void debug(fmt::format_string<Args...> format, Args&&... args) const noexcept {
+    write(LogLevel::kDebug, format, fmt::make_format_args(args...));
   }
 
   // A person watches, and wants to be told what is done.
   bool on_terminal() const;
   // A line that the next one overwrites; empty: none any more. For on_terminal() only.
-  void status_line(std::string_view text) const;
+  void status_line(std::string_view text) const noexcept;
 
   const std::string& run_id() const { return run_id_; }
 
  private:
-  void write(LogLevel level, std::string_view message) const;
+  void write(LogLevel level, fmt::string_view format, fmt::format_args args) const noexcept;
+  void write_error(const Error& error, std::string_view subject) const;
   void write_line(LogLevel level, std::string line) const;
+  void put(const std::string& text) const noexcept;
   std::string json(LogLevel level, std::string_view message, std::string_view subject,
                    const Error* error) const;
 
@@ -56,6 +60,7 @@ class Log {
   std::string run_id_;
   bool in_journal_;
   mutable std::atomic<bool> has_status_line_ = false;
+  mutable std::atomic<bool> unread_ = false;
 };
 
 }  // namespace ohip

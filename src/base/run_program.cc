@@ -7,8 +7,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <exception>
-#include <stdexcept>
 
 #include "base/log.h"
 
@@ -50,15 +48,6 @@ void allow_many_files() {
   }
 }
 
-int failed(const Error& error) {
-  try {
-    Log(LogLevel::kError).error(error);
-  } catch (...) {
-    // There may be no memory to say so with; the status says it.
-  }
-  return static_cast<int>(error.status());
-}
-
 }  // namespace
 
 int run_program(const std::function<ExitStatus()>& work) {
@@ -70,18 +59,11 @@ int run_program(const std::function<ExitStatus()>& work) {
   static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
   try {
     return static_cast<int>(work());
-  } catch (const Error& error) {
-    return failed(error);
-  } catch (const std::exception& e) {
-    return failed(internal_error(e));
   } catch (...) {
-    return failed(internal_error(std::runtime_error("an exception of no known kind")));
+    const Error error = current_error();
+    Log(LogLevel::kError).error(error);
+    return static_cast<int>(error.status());
   }
-}
-
-Error internal_error(const std::exception& e) {
-  return {ExitStatus::kSoftware, fmt::format("internal error: {}", e.what()),
-          "this is a bug: please report it; what was taken stays in the spool"};
 }
 
 }  // namespace ohip

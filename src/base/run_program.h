@@ -11,7 +11,4 @@ namespace ohip {
 // and whatever is thrown is one line on stderr and the exit status that is returned.
 int run_program(const std::function<ExitStatus()>& work);
 
-// For what is thrown and is no Error.
-Error internal_error(const std::exception& e);
-
 }  // namespace ohip

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "base/run_program.h"
 #include "base/text.h"
 #include "poll/job.h"
 #include "report/report.h"
@@ -86,10 +85,8 @@ RunReport reported(const FnCall& call, const Options& options, const Environment
                    Clock& clock, const Stop& stop) {
   try {
     return run(call, options, environment, clock, stop);
-  } catch (const Error& error) {
-    return not_run(call, error, clock);
-  } catch (const std::exception& e) {
-    return not_run(call, internal_error(e), clock);
+  } catch (...) {
+    return not_run(call, current_error(), clock);
   }
 }
 
