@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/secrets.h"
 #include "base/text.h"
 #include "config/command_line.h"
 #include "config/config_file.h"
@@ -15,6 +16,7 @@
 #include "config/layers.h"
 #include "config/parse.h"
 #include "config/setting.h"
+#include "config/url.h"
 #include "config/value.h"
 
 namespace ohip {
@@ -186,6 +188,21 @@ void drop_needless_proxy(Config& config) {
   }
 }
 
+// So that nobody's echo of them is ever shown. Who knows the watchdog's URL can send false pings.
+void keep_secrets(const Config& config) {
+  const Credentials& c = config.credentials;
+  keep_secret(c.client_secret);
+  keep_secret(c.app_key);
+  keep_secret(c.password);
+  keep_secret(proxy_password(config.proxy));
+  keep_secret(config.ping_url);
+  for (const auto& [property, value] : config.kafka) {
+    if (is_secret(property)) {
+      keep_secret(value);
+    }
+  }
+}
+
 }  // namespace
 
 bool Shard::holds(const std::string& hotel) const {
@@ -223,6 +240,7 @@ Config load_config(const Options& options, const Environment& environment) {
   config.config_file = config_file;
   choose_mode(config, options);
   config.kafka = kafka_properties(config, layers, options.properties);
+  keep_secrets(config);
   if (config.spool_dir.empty()) {
     config.spool_dir = default_spool_dir(environment);
   }

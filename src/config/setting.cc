@@ -147,7 +147,7 @@ constexpr std::array kSettings = {
     Setting{"OHIP_PASSWORD", "", "", "", "", "goes with the user name",
             [](Config& c, Text text) { c.credentials.password = parse_line(text); }},
     Setting{"HTTPS_PROXY", "", "", "", "", "proxy to the gateway, as curl has it",
-            [](Config& c, Text text) { c.proxy = parse_line(text); }},
+            [](Config& c, Text text) { c.proxy = parse_proxy(parse_line(text)); }},
     Setting{"NO_PROXY", "", "", "", "", "hosts to be reached without it, by comma",
             [](Config& c, Text text) { c.no_proxy = parse_line(text); }},
 };

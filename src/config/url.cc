@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 #include "base/handle.h"
@@ -14,14 +15,22 @@ namespace {
 
 class Url {
  public:
-  explicit Url(const std::string& text) : handle_(curl_url()) {
-    check(curl_url_set(handle_.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME));
+  explicit Url(const std::string& text, unsigned int flags = 0) : handle_(curl_url()) {
+    check(
+        curl_url_set(handle_.get(), CURLUPART_URL, text.c_str(), CURLU_NON_SUPPORT_SCHEME | flags));
   }
 
-  std::string get(CURLUPart part) const {
+  std::string get(CURLUPart part, unsigned int flags = CURLU_NO_DEFAULT_PORT) const {
     char* text = nullptr;
-    check(curl_url_get(handle_.get(), part, &text, CURLU_NO_DEFAULT_PORT));
+    check(curl_url_get(handle_.get(), part, &text, flags));
     return Handle<char, curl_free>(text).get();
+  }
+
+  bool has(CURLUPart part) const {
+    char* text = nullptr;
+    const CURLUcode code = curl_url_get(handle_.get(), part, &text, 0);
+    curl_free(text);
+    return code == CURLUE_OK;
   }
 
   void set(CURLUPart part, const std::string& text) {
@@ -60,6 +69,11 @@ std::string without_superfluous_slashes(std::string path) {
   return path;
 }
 
+// libcurl's own reading of a proxy's text.
+Url proxy_url(const std::string& text) {
+  return Url(text, CURLU_GUESS_SCHEME);
+}
+
 }  // namespace
 
 Gateway parse_gateway_url(const std::string& text) {
@@ -76,6 +90,37 @@ Gateway parse_gateway_url(const std::string& text) {
     normal.pop_back();
   }
   return {normal, host};
+}
+
+std::string parse_proxy(const std::string& text) {
+  constexpr const char* kSpelling =
+      "special characters of its user name and password are spelled %XX (%2F for /, %23 for #, "
+      "%3F for ?, %40 for @, %3A for :, %25 for %)";
+  constexpr std::array kSchemes = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+  if (text.empty()) {
+    return text;
+  }
+  try {
+    const Url url = proxy_url(text);
+    const std::string scheme = lower_case(url.get(CURLUPART_SCHEME));
+    if (std::find(kSchemes.begin(), kSchemes.end(), scheme) == kSchemes.end()) {
+      fail(ExitStatus::kConfig, "a proxy is http, https, socks4, socks4a, socks5 or socks5h");
+    }
+    if (url.get(CURLUPART_PATH) != "/" || url.has(CURLUPART_QUERY) || url.has(CURLUPART_FRAGMENT)) {
+      fail(ExitStatus::kConfig, "there is something behind the proxy's host and port");
+    }
+  } catch (const Error& error) {
+    fail(error.status(), "{}; {}", error.what(), kSpelling);
+  }
+  return text;
+}
+
+std::string proxy_password(const std::string& proxy) {
+  if (proxy.empty()) {
+    return {};
+  }
+  const Url url = proxy_url(proxy);
+  return url.has(CURLUPART_PASSWORD) ? url.get(CURLUPART_PASSWORD, CURLU_URLDECODE) : std::string();
 }
 
 }  // namespace ohip

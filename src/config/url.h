@@ -10,4 +10,11 @@ namespace ohip {
 // in order. Throws Error kConfig "why", which repeats no more of the text than its host.
 Gateway parse_gateway_url(const std::string& text);
 
+// A proxy in libcurl's notation, or empty for none. Throws Error kConfig "why", which repeats
+// nothing of the text: what libcurl takes for a port or a path may be part of a password.
+std::string parse_proxy(const std::string& text);
+
+// Of a proxy that parse_proxy() let pass, as the proxy is told it. Empty: it has none.
+std::string proxy_password(const std::string& proxy);
+
 }  // namespace ohip

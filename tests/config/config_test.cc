@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include "base/secrets.h"
 #include "support/catch.h"
 #include "support/configuration.h"
 
@@ -436,6 +437,40 @@ TEST_CASE("a proxy for the gateway has libcurl's names, in lower case before upp
   CHECK(load(environment).proxy == "http://lower:1");
   environment.variables["OHIP_GATEWAY_URL"] = "http://localhost:8080";
   CHECK(load(environment).proxy.empty());
+}
+
+TEST_CASE("a proxy that libcurl would read in another way is refused, and not repeated") {
+  const std::string proxy = GENERATE(
+      "http://svc:Win/ter#26@host:3128", "http://svc:26#Winter@host:3128",
+      "http://svc:26/Winter@host", "http://svc:26?Winter@host:3128", "svc:Winter/@host",
+      "http://svc:Winter@", "http://host:Winter", "Winter://host:3128", "http:Winter",
+      "http://svc:Win ter@host:3128", "http://[::1/Winter", "http://svc:Winter@host:99999");
+  const Error error = load_error(environment_with("HTTPS_PROXY", proxy));
+  CHECK(error.status() == ExitStatus::kConfig);
+  const std::string said = error.what() + error.hint() + error.detail();
+  CHECK(said.starts_with("HTTPS_PROXY: "));
+  CHECK_FALSE(said.find("inter") != std::string::npos);
+  CHECK_FALSE(said.find("26") != std::string::npos);
+}
+
+TEST_CASE("a proxy's spellings are libcurl's") {
+  const std::string proxy =
+      GENERATE("http://host:3128", "host:3128", "host", "https://host/", "socks5h://host:1080",
+               "http://svc:Win%2Fter%2326@host:3128", "http://svc@host", "HTTP://[::1]:3128");
+  CHECK(load(environment_with("HTTPS_PROXY", proxy)).proxy == proxy);
+}
+
+TEST_CASE("nobody's echo of a configured secret is shown") {
+  Environment environment = environment_with("HTTPS_PROXY", "http://svc:of%2Fproxy@host:3128");
+  environment.variables["OHIP_CLIENT_SECRET"] = "of-the-client";
+  environment.variables["OHIP_PING_URL"] = "https://watchdog/of-the-ping";
+  environment.variables["KAFKA_SECURITY_PROTOCOL"] = "SASL_SSL";
+  environment.variables["KAFKA_SASL_USERNAME"] = "someone";
+  environment.variables["KAFKA_SASL_PASSWORD"] = "of-the-broker";
+  load(environment);
+  CHECK(masked("of-the-client of/proxy of%2Fproxy https://watchdog/of-the-ping/start "
+               "of-the-broker " +
+               environment.variables["OHIP_APP_KEY"]) == "*** *** *** ***/start *** ***");
 }
 
 }  // namespace ohip
