@@ -184,6 +184,11 @@ std::map<std::string, std::string> KafkaProperties::checked() const {
   for (const auto& [property, value] : values_) {
     properties.emplace(property, value.text);
   }
+  // A librdkafka that brings its own OpenSSL looks at the system's roots first.
+  const char* const roots = std::getenv("SSL_CERT_FILE");
+  if (roots != nullptr && !values_.contains("ssl.ca.pem")) {
+    properties.emplace("ssl.ca.location", roots);
+  }
   return properties;
 }
 

@@ -1,26 +1,14 @@
 #include "http/route.h"
 
-#include <algorithm>
-#include <filesystem>
-#include <system_error>
-
+#include "base/roots.h"
 #include "http/easy.h"
 
 namespace ohip {
 namespace {
 
-// Whether OpenSSL finds roots in libcurl's own directory of them.
-bool has_hashed_roots() {
-  const char* const directory = curl_version_info(CURLVERSION_NOW)->capath;
-  if (directory == nullptr) {
-    return false;
-  }
-  std::error_code failed;
-  const std::filesystem::directory_iterator entries(directory, failed);
-  return std::any_of(begin(entries), end(entries), [](const std::filesystem::path& path) {
-    const std::string name = path.filename();
-    return path.extension() == ".0" && name.find_first_not_of("0123456789abcdef") == 8;
-  });
+// Empty: none.
+const char* text(const std::filesystem::path& path) {
+  return path.empty() ? nullptr : path.c_str();
 }
 
 }  // namespace
@@ -32,18 +20,21 @@ void set_route(CURL* easy, const Route& route) {
   if (!route.ca_file.empty()) {
     set(easy, CURLOPT_CAINFO, route.ca_file.c_str());
     set(easy, CURLOPT_CAPATH, nullptr);
-  } else if (has_hashed_roots()) {
-    set(easy, CURLOPT_CAINFO, nullptr);
+  } else {
+    const Roots roots = system_roots();
+    set(easy, CURLOPT_CAPATH, text(roots.directory));
+    set(easy, CURLOPT_CAINFO, roots.directory.empty() ? text(roots.bundle) : nullptr);
   }
   set(easy, CURLOPT_PROXY, route.proxy.c_str());
   set(easy, CURLOPT_NOPROXY, route.no_proxy.c_str());
 }
 
 bool add_roots(CURL* easy, const Route& route) {
-  if (!route.ca_file.empty() || !has_hashed_roots()) {
+  const Roots roots = system_roots();
+  if (!route.ca_file.empty() || roots.directory.empty() || roots.bundle.empty()) {
     return false;
   }
-  set(easy, CURLOPT_CAINFO, curl_version_info(CURLVERSION_NOW)->cainfo);
+  set(easy, CURLOPT_CAINFO, text(roots.bundle));
   return true;
 }
 

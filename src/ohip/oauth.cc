@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <string_view>
+#include <vector>
 
 #include "http/backoff.h"
 #include "http/wording.h"
@@ -39,7 +40,7 @@ std::string sha256_hex(const std::string& text) {
 }
 
 std::string base64(const std::string& text) {
-  std::basic_string<unsigned char> encoded((text.size() + 2) / 3 * 4 + 1, '\0');
+  std::vector<unsigned char> encoded((text.size() + 2) / 3 * 4 + 1);
   const int size = EVP_EncodeBlock(encoded.data(), bytes(text), static_cast<int>(text.size()));
   return {encoded.begin(), encoded.begin() + size};
 }
