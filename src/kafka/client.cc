@@ -35,6 +35,7 @@ bool is_known_to_brokers(const rd_kafka_conf_t* configuration) {
 }
 
 std::map<std::string, std::string> probe_properties(std::map<std::string, std::string> properties) {
+  properties.erase("transactional.id");
   properties["acks"] = "2";
   properties["enable.idempotence"] = "false";
   properties["linger.ms"] = "0";
@@ -257,6 +258,13 @@ KafkaMetadata KafkaClient::metadata(rd_kafka_topic_t* topic) {
       return metadata;
     }
     health_.throw_if_hopeless(begin);
+  }
+}
+
+void KafkaClient::throw_if_lasting() {
+  notice_death();
+  if (const std::optional<Error> lasting = health_.lasting()) {
+    throw Error(*lasting);
   }
 }
 

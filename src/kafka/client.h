@@ -49,8 +49,17 @@ class KafkaClient {
   // One thread at a time asks the cluster; those that waited for it take its answer.
   void check(const std::set<std::string>& topics);
 
+  // Asks whether the topic exists and each of its partitions has a leader. Throws as check().
+  void ask(const std::string& topic_name);
+
   // All at once; waits for their fates until the end.
   std::vector<Delivery> send(std::span<const Record> records, SteadyPoint end);
+
+  // For what else librdkafka can do with a producer.
+  rd_kafka_t* handle() const { return kafka_.get(); }
+
+  // Throws what no further attempt of this client can mend.
+  void throw_if_lasting();
 
  private:
   // Called by librdkafka from threads of its own.
@@ -66,7 +75,6 @@ class KafkaClient {
 
   void ask_all(const std::set<std::string>& topics);
   bool wait_for_answer();
-  void ask(const std::string& topic_name);
   void wait_for_producer_id(bool answered);
   std::unique_ptr<KafkaClient> new_probe(const std::set<std::string>& topics) const;
   void prove(KafkaClient& probe, const std::set<std::string>& topics);

@@ -82,12 +82,11 @@ void Admin::create_topic(const std::string& name, int partitions,
 }
 
 void Admin::allow(const std::string& user, rd_kafka_AclOperation_t operation,
-                  const std::string& topics) {
+                  const std::string& names, rd_kafka_ResourceType_t resource) {
   Text reason{};
   const AclBinding acl(rd_kafka_AclBinding_new(
-      RD_KAFKA_RESOURCE_TOPIC, topics.c_str(), RD_KAFKA_RESOURCE_PATTERN_PREFIXED,
-      ("User:" + user).c_str(), "*", operation, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, reason.data(),
-      reason.size()));
+      resource, names.c_str(), RD_KAFKA_RESOURCE_PATTERN_PREFIXED, ("User:" + user).c_str(), "*",
+      operation, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, reason.data(), reason.size()));
   std::array bindings = {acl.get()};
   rd_kafka_CreateAcls(client_.get(), bindings.data(), bindings.size(), nullptr, answers_.get());
   const Event event = wait(answers_.get());

@@ -17,8 +17,9 @@ class Admin {
   void wait_until_ready();
   void create_topic(const std::string& name, int partitions,
                     const std::map<std::string, std::string>& config = {});
-  // On the topics whose names begin so.
-  void allow(const std::string& user, rd_kafka_AclOperation_t operation, const std::string& topics);
+  // On the topics (or what else is named) whose names begin so.
+  void allow(const std::string& user, rd_kafka_AclOperation_t operation, const std::string& names,
+             rd_kafka_ResourceType_t resource = RD_KAFKA_RESOURCE_TOPIC);
 
  private:
   Handle<rd_kafka_t, rd_kafka_destroy> client_;
