@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "poll/job.h"
 #include "report/report.h"
+#include "report/tell.h"
 #include "report/watchdog.h"
 
 namespace ohip {
@@ -64,9 +65,10 @@ RunReport run(const FnCall& call, const Options& options, const Environment& env
   const Config config = load_config(adapted(options, configured, left), environment);
   const Log log(config.log_level, config.log_format, call.id);
   Watchdog watchdog(config, log);
-  watchdog.run_began();
+  tell(log, "the watchdog is not told that the run began", [&] { watchdog.run_began(); });
   RunReport report = run_job(config, clock, stop, log);
-  watchdog.run_ended(report.status);
+  tell(log, "the watchdog is not told how the run ended",
+       [&] { watchdog.run_ended(report.status); });
   return report;
 }
 

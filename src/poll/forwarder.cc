@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -265,8 +266,12 @@ bool Forwarder::begin_delivery(Taken taken) {
   if (!in_order && taken.batch.storage_error.empty()) {
     return false;
   }
-  delivery_ = std::async(drain_ ? std::launch::async : std::launch::deferred,
-                         [this, taken = std::move(taken)] { return deliver(taken); });
+  // Where no thread is to be had the delivery waits for finish(); a copy of this is what it gets.
+  const auto work = [this, taken = std::make_shared<const Taken>(std::move(taken))] {
+    return deliver(*taken);
+  };
+  delivery_ =
+      std::async(drain_ ? std::launch::async | std::launch::deferred : std::launch::deferred, work);
   return in_order;
 }
 

@@ -1,9 +1,9 @@
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/print.h"
 #include "base/request_id.h"
 #include "base/run_program.h"
 #include "base/stop.h"
@@ -14,6 +14,7 @@
 #include "poll/job.h"
 #include "report/metrics.h"
 #include "report/report.h"
+#include "report/tell.h"
 #include "report/watchdog.h"
 
 namespace {
@@ -26,25 +27,27 @@ LogLevel level_for(const Config& config) {
   return watched ? LogLevel::kInfo : config.log_level;
 }
 
-void print_report(const RunReport& report, const Config& config, const Clock& clock,
-                  const Log& log) {
-  if (config.report_json) {
-    fmt::print("{}\n", to_json(report));
-  }
-  if (config.metrics_file.empty()) {
-    return;
-  }
-  try {
-    write_metrics(config.metrics_file, report, clock.now());
-  } catch (const Error& error) {
-    log.warning("the metrics are not written: {}", error.what());
-  }
+// Each alone: no trouble with one of them is the others', or the run's.
+void tell_all(const RunReport& report, const Config& config, const Clock& clock, const Log& log,
+              Watchdog& watchdog) {
+  tell(log, "the report is not printed", [&] {
+    if (config.report_json) {
+      print(to_json(report) + '\n');
+    }
+  });
+  tell(log, "the metrics are not written", [&] {
+    if (!config.metrics_file.empty()) {
+      write_metrics(config.metrics_file, report, clock.now());
+    }
+  });
+  tell(log, "the watchdog is not told how the run ended",
+       [&] { watchdog.run_ended(report.status); });
 }
 
 ExitStatus run(int argc, char** argv) {
   const Options options = parse_command_line(argc, argv);
   if (!options.text.empty()) {
-    fmt::print("{}", options.text);
+    print(options.text);
     return ExitStatus::kOk;
   }
   const Config config = load_config(options, process_environment());
@@ -56,10 +59,9 @@ ExitStatus run(int argc, char** argv) {
     return check(config, clock, log);
   }
   Watchdog watchdog(config, log);
-  watchdog.run_began();
+  tell(log, "the watchdog is not told that the run began", [&] { watchdog.run_began(); });
   const RunReport report = run_job(config, clock, stop, log);
-  print_report(report, config, clock, log);
-  watchdog.run_ended(report.status);
+  tell_all(report, config, clock, log, watchdog);
   return report.status;
 }
 

@@ -13,14 +13,14 @@ QueueRun::QueueRun(const Shared& shared, QueueName queue)
   report_.hotel = queue_.hotel;
 }
 
-std::optional<SteadyPoint> QueueRun::turn(HttpClient& http) {
+std::optional<SteadyPoint> QueueRun::turn(HttpClient& http) noexcept {
   had_turn_ = true;
   looking_ = true;
   bool more = false;
   try {
     more = (spool_ || open()) && step(http);
-  } catch (const Error& error) {
-    look_.add(error);
+  } catch (...) {
+    look_.add_exception();
   }
   if (more) {
     return shared_.clock.steady();
@@ -71,16 +71,25 @@ bool QueueRun::poll(HttpClient& http) {
   return more;
 }
 
-void QueueRun::finish() {
+void QueueRun::finish() noexcept {
   if (!looking_) {
     return;
   }
-  if (forwarder_) {
-    forwarder_->finish();
+  try {
+    if (forwarder_) {
+      forwarder_->finish();
+    }
+  } catch (...) {
+    look_.add_exception();
   }
   forwarder_.reset();
   spool_.reset();
-  report_.add(std::exchange(look_, {}));
+  try {
+    report_.add(look_);
+  } catch (...) {
+    report_.add_exception();
+  }
+  look_ = {};
   looking_ = false;
 }
 

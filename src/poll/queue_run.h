@@ -38,10 +38,11 @@ class QueueRun {
 
   // Publishes one batch that an earlier run left; where there is none, polls once. Returns when the
   // next turn is due, or nothing when the queue is done with.
-  std::optional<SteadyPoint> turn(HttpClient& http);
+  // Whatever goes wrong is this queue's problem, in its report.
+  std::optional<SteadyPoint> turn(HttpClient& http) noexcept;
 
   // Ends what is under way and unlocks the queue. To be called after the last turn.
-  void finish();
+  void finish() noexcept;
 
   bool had_turn() const { return had_turn_; }
   std::size_t polls() const { return report_.polls + look_.polls; }

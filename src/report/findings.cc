@@ -6,6 +6,15 @@
 namespace ohip {
 namespace {
 
+// Each is another thing to be done: another time to be looked at in OPERA, another file.
+bool is_told_alone(const Error& error) {
+  return error.status() == ExitStatus::kPossibleLoss || error.status() == ExitStatus::kQuarantine;
+}
+
+bool is_same(const Error& a, const Error& b) {
+  return a.status() == b.status() && std::string_view(a.what()) == b.what();
+}
+
 std::string subject(const std::vector<std::string>& queues) {
   constexpr std::size_t kNamed = 3;
   const std::size_t named = std::min(queues.size(), kNamed);
@@ -19,11 +28,11 @@ std::string subject(const std::vector<std::string>& queues) {
 
 void Findings::add(const std::string& queue, const Error& error) {
   const auto same = std::find_if(findings_.begin(), findings_.end(), [&](const Finding& known) {
-    return std::string_view(known.error.what()) == error.what();
+    return !is_told_alone(error) && is_same(known.error, error);
   });
   if (same == findings_.end()) {
     findings_.push_back({error, {queue}});
-  } else {
+  } else if (same->queues.back() != queue) {
     same->queues.push_back(queue);
   }
 }

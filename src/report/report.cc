@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/secrets.h"
 #include "base/version.h"
 
 namespace ohip {
@@ -21,6 +22,12 @@ bool passes(ExitStatus status) {
 void write(Json& json, const char* name, std::string_view text) {
   json.Key(name);
   json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+}
+
+// What others may have written a part of.
+void write_masked(Json& json, const char* name, std::string_view text) {
+  constexpr std::size_t kLongest = 2'000;
+  write(json, name, masked(text, kLongest));
 }
 
 void write(Json& json, const char* name, std::size_t number) {
@@ -62,12 +69,12 @@ void write_problems(Json& json, const std::vector<Error>& problems) {
   for (const Error& problem : problems) {
     json.StartObject();
     write(json, "status", static_cast<std::size_t>(problem.status()));
-    write(json, "message", problem.what());
+    write_masked(json, "message", problem.what());
     if (!problem.detail().empty()) {
-      write(json, "detail", problem.detail());
+      write_masked(json, "detail", problem.detail());
     }
     if (!problem.hint().empty()) {
-      write(json, "hint", problem.hint());
+      write_masked(json, "hint", problem.hint());
     }
     json.EndObject();
   }
@@ -97,6 +104,37 @@ void write_queue(Json& json, const QueueReport& queue) {
   json.EndObject();
 }
 
+// Without memory for the problem the status alone says that there was one.
+void add_current_exception(ExitStatus& status, std::vector<Error>& problems) noexcept {
+  try {
+    const Error error = current_error();
+    status = more_serious(status, error.status());
+    problems.push_back(error);
+  } catch (...) {
+    status = more_serious(status, ExitStatus::kSoftware);
+  }
+}
+
+// Of queues side by side, where add() is for one after the other.
+void sum_up(QueueReport& total, const QueueReport& queue) {
+  total.polls += queue.polls;
+  total.throttled += queue.throttled;
+  total.taken += queue.taken;
+  total.delivered += queue.delivered;
+  total.repeated += queue.repeated;
+  total.quarantined += queue.quarantined;
+  total.possibly_lost += queue.possibly_lost;
+  total.held |= queue.held;
+  total.not_polled |= queue.not_polled;
+  total.steps.add(queue.steps);
+  total.pending += queue.pending;
+  total.in_quarantine += queue.in_quarantine;
+  if (queue.oldest_pending) {
+    total.oldest_pending =
+        std::min(total.oldest_pending.value_or(*queue.oldest_pending), *queue.oldest_pending);
+  }
+}
+
 }  // namespace
 
 void Steps::add(const Steps& other) {
@@ -118,6 +156,10 @@ void QueueReport::add(const Error& problem) {
   problems.push_back(problem);
 }
 
+void QueueReport::add_exception() noexcept {
+  add_current_exception(status, problems);
+}
+
 void QueueReport::add(const QueueReport& later) {
   polls += later.polls;
   throttled += later.throttled;
@@ -134,25 +176,20 @@ void QueueReport::add(const QueueReport& later) {
     std::erase_if(problems, [](const Error& problem) { return passes(problem.status()); });
   }
   problems.insert(problems.end(), later.problems.begin(), later.problems.end());
-  status = ExitStatus::kOk;
+  status = later.status;
   for (const Error& problem : problems) {
     status = more_serious(status, problem.status());
   }
 }
 
+void RunReport::add_exception() noexcept {
+  add_current_exception(status, problems);
+}
+
 QueueReport RunReport::total() const {
   QueueReport total;
   for (const QueueReport& queue : queues) {
-    QueueReport counts = queue;
-    counts.problems.clear();
-    counts.request_ids.clear();
-    total.add(counts);
-    total.pending += queue.pending;
-    total.in_quarantine += queue.in_quarantine;
-    if (queue.oldest_pending) {
-      total.oldest_pending =
-          std::min(total.oldest_pending.value_or(*queue.oldest_pending), *queue.oldest_pending);
-    }
+    sum_up(total, queue);
   }
   total.status = status;
   return total;

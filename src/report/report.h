@@ -59,6 +59,8 @@ struct QueueReport {
   std::size_t in_quarantine = 0;  // files, without their reasons
 
   void add(const Error& problem);
+  // The exception that is being caught.
+  void add_exception() noexcept;
   // What came afterwards. A trouble that has passed since then is forgotten.
   void add(const QueueReport& later);
 };
@@ -73,7 +75,10 @@ struct RunReport {
   ExitStatus status = ExitStatus::kOk;
   std::vector<Error> problems;  // those of no single queue
 
-  QueueReport total() const;  // sums; no names, no problems
+  // The exception that is being caught.
+  void add_exception() noexcept;
+  // Sums; flags that hold for any queue; no names, no problems.
+  QueueReport total() const;
 };
 
 // One JSON object on one line; documented in ohip-poll(1). Without secrets and guest data.

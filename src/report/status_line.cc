@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "report/tell.h"
+
 namespace ohip {
 namespace {
 
@@ -14,7 +16,8 @@ constexpr auto kInterval = 250ms;
 StatusLine::StatusLine(std::size_t queues, const Deadline& deadline, const Log& log)
     : queues_(queues), deadline_(deadline), log_(log) {
   if (log.on_terminal()) {
-    thread_ = std::thread([this] { keep_showing(); });
+    tell(log, "no progress is shown",
+         [this] { thread_ = std::thread([this] { keep_showing(); }); });
   }
 }
 

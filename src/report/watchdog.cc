@@ -25,7 +25,9 @@ void Watchdog::run_began() {
 
 void Watchdog::run_ended(ExitStatus status) {
   if (!config_.ping_url.empty()) {
-    start_.wait();
+    if (start_.valid()) {
+      start_.wait();
+    }
     ping(std::to_string(static_cast<int>(status)));
   }
 }

@@ -8,13 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <functional>
 #include <string>
-#include <thread>
 
 #include "base/file.h"
 #include "base/secrets.h"
 #include "support/catch.h"
+#include "support/redirected.h"
 #include "support/temporary_directory.h"
 
 using namespace ohip;
@@ -22,28 +21,6 @@ using namespace ohip::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-// stderr is something else for its lifetime.
-class Redirected {
- public:
-  explicit Redirected(int fd) : before_(dup(STDERR_FILENO)) { dup2(fd, STDERR_FILENO); }
-  ~Redirected() { dup2(before_.get(), STDERR_FILENO); }
-  Redirected(const Redirected&) = delete;
-  Redirected& operator=(const Redirected&) = delete;
-
- private:
-  UniqueFd before_;
-};
-
-std::string printed(const std::function<void()>& work) {
-  const TemporaryDirectory directory;
-  {
-    const UniqueFd file = open_file(directory / "err", O_WRONLY | O_CREAT, ExitStatus::kSpool);
-    const Redirected redirected(file.get());
-    work();
-  }
-  return read_file(directory / "err", ExitStatus::kSpool);
-}
 
 std::ptrdiff_t lines(const std::string& text) {
   return std::count(text.begin(), text.end(), '\n');
@@ -76,7 +53,7 @@ TEST_CASE("in the journal only our own priority begins a line") {
   const TemporaryDirectory directory;
   const UniqueFd file = open_file(directory / "err", O_WRONLY | O_CREAT, ExitStatus::kSpool);
   {
-    const Redirected redirected(file.get());
+    const Redirected redirected(STDERR_FILENO, file.get());
     struct stat status = {};
     REQUIRE(fstat(STDERR_FILENO, &status) == 0);
     setenv("JOURNAL_STREAM", fmt::format("{}:{}", status.st_dev, status.st_ino).c_str(), 1);
@@ -112,7 +89,7 @@ TEST_CASE("a reader that does not read is waited for once, and not for long") {
   std::array<int, 2> ends = {};
   REQUIRE(pipe(ends.data()) == 0);
   const UniqueFd reader(ends[0]), writer(ends[1]);
-  const Redirected redirected(writer.get());
+  const Redirected redirected(STDERR_FILENO, writer.get());
   const Log log(LogLevel::kInfo);
   for (int i = 0; i < 200; ++i) {
     log.warning("{}", std::string(1'500, 'x'));
@@ -121,7 +98,8 @@ TEST_CASE("a reader that does not read is waited for once, and not for long") {
 }
 
 TEST_CASE("a stderr that is closed or full ends nothing") {
-  const Redirected redirected(open("/dev/full", O_WRONLY | O_CLOEXEC));
+  const UniqueFd full = open_file("/dev/full", O_WRONLY, ExitStatus::kSpool);
+  const Redirected redirected(STDERR_FILENO, full.get());
   Log(LogLevel::kInfo).warning("lost");
   SUCCEED("came back");
 }

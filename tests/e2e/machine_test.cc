@@ -1,6 +1,7 @@
 // The real binary under what a shell, a user and a machine do to it.
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -11,9 +12,12 @@
 #include <thread>
 #include <vector>
 
+#include "base/error.h"
+#include "base/file.h"
 #include "e2e/world.h"
 #include "simulator/simulator.h"
 #include "support/catch.h"
+#include "support/scripted_server.h"
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
@@ -63,6 +67,120 @@ TEST_CASE_METHOD(World, "under nohup a hang-up ends nothing, nor ^C in a shell's
   process.signal(number);
   CHECK(process.wait() == 0);
   CHECK(values().size() == 45);
+}
+
+// What it says for a person of a possible loss, beside one way of telling that fails.
+struct Telling : World {
+  Telling() {
+    ohip.enqueue("ABC", 20);
+    ohip.inject(parse_fault("kind=close"));
+    environment["OHIP_PING_URL"] = watchdog.url() + "/uuid";
+  }
+  void check_ping() {
+    CHECK(ohip.stats().polls == 1);
+    const std::vector<std::string> pings = watchdog.requests();
+    REQUIRE(pings.size() == 2);
+    CHECK(pings[1].starts_with("GET /uuid/76?rid="));
+  }
+
+  ScriptedServer watchdog{{answer("200 OK", "OK"), answer("200 OK", "OK")}};
+};
+
+TEST_CASE_METHOD(Telling, "metrics below a directory that may not be searched change no status") {
+  const fs::path file = spool / "file";
+  std::ofstream(file) << "no directory";
+  const Result result = poll({"--hotel", "ABC", "--metrics-file", (file / "below.prom").string()});
+  CHECK(result.status == 76);
+  CHECK(contains(result.err, "warning: the metrics are not written: "));
+  CHECK(contains(result.err, "up to 20 events may be lost"));
+  check_ping();
+}
+
+TEST_CASE_METHOD(Telling, "a stdout that takes no report changes no status") {
+  const std::string closed = GENERATE(as<std::string>(), ">&-", ">/dev/full", "| /bin/true");
+  const fs::path metrics = spool / "ohip.prom";
+  const fs::path err = spool / "err";
+  std::vector<std::string> shell = {"/bin/sh",
+                                    "-c",
+                                    fmt::format("{{ \"$0\" \"$@\" 2>'{}'; echo $? >'{}'; }} {}",
+                                                err.string(), (spool / "status").string(), closed),
+                                    kProgram,
+                                    "--hotel",
+                                    "ABC",
+                                    "--report",
+                                    "json",
+                                    "--metrics-file",
+                                    metrics.string()};
+  run(shell, environment);
+  const std::string said = ohip::read_file(err, ohip::ExitStatus::kOk);
+  CHECK(ohip::read_file(spool / "status", ohip::ExitStatus::kOk) == "76\n");
+  CHECK(contains(said, "warning: the report is not printed: write to stdout: "));
+  CHECK(contains(said, "up to 20 events may be lost"));
+  CHECK(fs::exists(metrics));
+  check_ping();
+}
+
+TEST_CASE_METHOD(World, "each hotel's possible loss is told with its request") {
+  std::string hotels;
+  for (int i = 0; i < 10; ++i) {
+    hotels += fmt::format("H{},", i);
+  }
+  ohip.inject(parse_fault("kind=status&status=504&count=10"));
+  const Result result = poll({"--hotel", hotels, "--jobs", "2"});
+  CHECK(result.status == 76);
+  for (int i = 0; i < 10; ++i) {
+    CHECK(contains(result.err, fmt::format("error: hotel H{}: OHIP was asked", i)));
+  }
+  std::size_t ids = 0;
+  for (std::size_t at = 0; (at = result.err.find("(x-request-id ", at)) != std::string::npos;
+       ++at) {
+    ++ids;
+  }
+  CHECK(ids == 10);
+}
+
+// As a user of its own, who may have so many threads.
+TEST_CASE_METHOD(World, "few threads serve all queues, and every finding is told") {
+  constexpr int kUser = 54'321;
+  if (geteuid() != 0) {
+    WARN("not tried: a limit of threads binds anyone but root");
+    return;
+  }
+  const int threads = GENERATE(9, 12, 20, 30);
+  REQUIRE(chown(spool.path().c_str(), kUser, kUser) == 0);
+  std::string hotels;
+  for (int i = 0; i < 16; ++i) {
+    hotels += fmt::format("H{},", i);
+    ohip.enqueue(fmt::format("H{}", i), 25);
+  }
+  ohip.inject(parse_fault("kind=status&status=504&count=3"));
+  const Result result =
+      run({SETPRIV, fmt::format("--reuid={}", kUser), fmt::format("--regid={}", kUser),
+           "--clear-groups", "/usr/bin/env", "/usr/bin/prlimit", fmt::format("--nproc={}", threads),
+           kProgram, "--drain", "--jobs", "16", "--hotel", hotels, "--max-polls-per-minute", "0"},
+          environment);
+  INFO(threads << ": " << result.err);
+  CHECK(result.status == 76);
+  CHECK(ohip.stats().polls >= 3 + 13 * 2);
+  CHECK(values().size() == 13 * 25);
+}
+
+TEST_CASE_METHOD(World, "nothing is taken where not even Kafka's threads can be had") {
+  constexpr int kUser = 54'322;
+  if (geteuid() != 0) {
+    WARN("not tried: a limit of threads binds anyone but root");
+    return;
+  }
+  REQUIRE(chown(spool.path().c_str(), kUser, kUser) == 0);
+  ohip.enqueue("ABC", 5);
+  const Result result =
+      run({SETPRIV, fmt::format("--reuid={}", kUser), fmt::format("--regid={}", kUser),
+           "--clear-groups", "/usr/bin/env", "/usr/bin/prlimit",
+           fmt::format("--nproc={}", GENERATE(1, 2, 8)), kProgram, "--hotel", "ABC"},
+          environment);
+  CHECK(result.status == 69);
+  CHECK(contains(result.err, "can be had, Kafka alone needs 8"));
+  CHECK(ohip.stats().polls == 0);
 }
 
 TEST_CASE_METHOD(World, "nothing is taken where files may not be as large as an answer") {

@@ -125,6 +125,23 @@ TEST_CASE_METHOD(Fixture, "thousands of hotels do not become thousands of series
   CHECK(has_line(text, "ohip_poll_polls_total{file=\"ohip-poll.prom\",hotel=\"other\"} 3000"));
 }
 
+TEST_CASE_METHOD(Fixture,
+                 "one queue of the rest that was not served keeps the rest's last success") {
+  for (int i = 0; i < 602; ++i) {
+    report.queues.push_back(queue(fmt::format("H{:04}", i)));
+  }
+  const std::string last_success =
+      "ohip_poll_hotel_last_success_timestamp_seconds{file=\"ohip-poll.prom\",hotel=\"other\"} ";
+  CHECK(has_line(write(report), last_success + "1795460825"));
+  report.queues[550].not_polled = true;
+  CHECK(has_line(write(report, kNow + 60s), last_success + "1795460825"));
+  report.queues[550].not_polled = false;
+  report.queues[550].held = true;
+  CHECK(has_line(write(report, kNow + 60s), last_success + "1795460825"));
+  report.queues[550].held = false;
+  CHECK(has_line(write(report, kNow + 60s), last_success + "1795460885"));
+}
+
 TEST_CASE_METHOD(Fixture, "two files of one directory have no series in common") {
   report.queues = {queue("ABC")};
   std::istringstream lines(write(report));

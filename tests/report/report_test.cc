@@ -2,6 +2,8 @@
 
 #include <rapidjson/document.h>
 
+#include <new>
+
 #include "support/catch.h"
 
 using namespace ohip;
@@ -58,6 +60,34 @@ TEST_CASE("a run's report is one JSON object with all that happened, by hotel") 
   CHECK(json["queues"][1]["problems"][0]["message"].GetString() == std::string("what: why"));
   CHECK(json["queues"][1]["problems"][0]["hint"].GetString() == std::string("do this"));
   CHECK(json["queues"][1]["problems"][0]["detail"].GetString() == std::string("x-request-id 1"));
+}
+
+TEST_CASE("what others wrote into a problem leaves the report plain and of a readable length") {
+  RunReport report;
+  report.problems.push_back(
+      Error(ExitStatus::kRefused, "SASL: \x1b[2J\xff" + std::string(100'000, 'x')));
+  const std::string message = parse(report)["problems"][0]["message"].GetString();
+  CHECK(message.starts_with("SASL: \\x1b[2J\\xffxxx"));
+  CHECK(message.size() <= 2'000);
+}
+
+TEST_CASE("an exception is a problem of whoever had it, whatever it is") {
+  QueueReport report;
+  try {
+    throw Error(ExitStatus::kPossibleLoss, "what: why");
+  } catch (...) {
+    report.add_exception();
+  }
+  CHECK(report.status == ExitStatus::kPossibleLoss);
+  try {
+    throw std::bad_alloc();
+  } catch (...) {
+    report.add_exception();
+  }
+  CHECK(report.status == ExitStatus::kPossibleLoss);
+  REQUIRE(report.problems.size() == 2);
+  CHECK(report.problems[1].status() == ExitStatus::kSoftware);
+  CHECK(report.problems[1].what() == std::string("there is no memory left"));
 }
 
 TEST_CASE("unavailability that has passed within the run is forgotten, nothing else is") {
