@@ -38,12 +38,10 @@ std::optional<std::string_view> header(CURL* easy, const char* name) {
 
 // Of a request that was never sent.
 Transfer unsent(CURLcode code) {
+  if (is_untrusted(code)) {
+    return Transfer::kUntrusted;
+  }
   switch (code) {
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-      return Transfer::kUntrusted;
     case CURLE_ABORTED_BY_CALLBACK:
     case CURLE_OUT_OF_MEMORY:
     case CURLE_UNSUPPORTED_PROTOCOL:

@@ -38,4 +38,9 @@ bool add_roots(CURL* easy, const Route& route) {
   return true;
 }
 
+bool is_untrusted(CURLcode code) {
+  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+         code == CURLE_SSL_ISSUER_ERROR || code == CURLE_SSL_INVALIDCERTSTATUS;
+}
+
 }  // namespace ohip

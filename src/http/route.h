@@ -24,4 +24,7 @@ void set_route(CURL* easy, const Route& route);
 // bundle takes longer than a handshake. False: nothing more to look at.
 bool add_roots(CURL* easy, const Route& route);
 
+// Whether the server did not prove to be the one that was meant.
+bool is_untrusted(CURLcode code);
+
 }  // namespace ohip
