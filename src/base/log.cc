@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/print.h"
+#include "base/program.h"
 #include "base/secrets.h"
 
 namespace ohip {
@@ -96,11 +97,12 @@ void Log::write_error(const Error& error, std::string_view subject) const {
     detail += fmt::format("{}run {}", detail.empty() ? "" : "; ", run_id_);
   }
   write_line(LogLevel::kError,
-             fmt::format("ohip-poll: error: {}{}{}{}", readable(subject),
+             fmt::format("{}: error: {}{}{}{}", program_name(), readable(subject),
                          subject.empty() ? "" : ": ", readable(error.what()),
                          detail.empty() ? "" : fmt::format(" ({})", readable(detail))));
   if (!error.hint().empty()) {
-    write_line(LogLevel::kError, fmt::format("ohip-poll: hint: {}", readable(error.hint())));
+    write_line(LogLevel::kError,
+               fmt::format("{}: hint: {}", program_name(), readable(error.hint())));
   }
 }
 
@@ -110,9 +112,9 @@ void Log::write(LogLevel level, fmt::string_view format, fmt::format_args args) 
   }
   try {
     const std::string message = fmt::vformat(format, args);
-    write_line(level, format_ == LogFormat::kJson
-                          ? json(level, message, {}, nullptr)
-                          : fmt::format("ohip-poll: {}: {}", name(level), readable(message)));
+    write_line(level, format_ == LogFormat::kJson ? json(level, message, {}, nullptr)
+                                                  : fmt::format("{}: {}: {}", program_name(),
+                                                                name(level), readable(message)));
   } catch (...) {
     // As in error().
   }

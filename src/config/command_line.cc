@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/program.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "config/kafka_properties.h"
@@ -21,7 +22,13 @@ constexpr std::string_view kUsage =
     "[--once | --drain | --run-for TIME | --check | --replay] --hotel CODE [--hotel CODE ...] "
     "[options]";
 
+constexpr std::string_view kStreamUsage =
+    "[--run-for TIME | --drain | --check] --chain CODE [options]";
+
 constexpr std::string_view kAbout = "Moves business events from OHIP's Poll API to Kafka.\n";
+
+constexpr std::string_view kStreamAbout =
+    "Moves business events from OHIP's Streaming API to Kafka.\n";
 
 constexpr std::string_view kNotes = R"(
  An option counts for more than the environment, that for more than the config file. Anything NAME
@@ -41,6 +48,18 @@ constexpr std::string_view kExitStatuses = R"(
   77  OHIP or Kafka refused the credentials: mend them
 )";
 
+constexpr std::string_view kStreamExitStatuses = R"(
+ Exit status, the most serious one:
+   0  everything that came was delivered, or nothing came, or another run is at it
+  64  the command line is wrong; 78 the configuration is wrong: mend it
+  65  an event was put into quarantine, or told where there is none; all the rest was delivered
+  69  OHIP or Kafka was unavailable: the next run goes on from the position
+  70  a bug: report it
+  74  the spool directory cannot be written, nothing was taken: see to disk and permissions
+  76  events may be missing between two times: reconcile
+  77  OHIP or Kafka refused the credentials: mend them
+)";
+
 struct ModeOption {
   const char* name;
   Mode mode;
@@ -54,8 +73,23 @@ constexpr std::array kModes = {
     ModeOption{"replay", Mode::kReplay, "publish what the spool holds, poll nothing"},
 };
 
+constexpr std::array kStreamModes = {
+    ModeOption{"drain", Mode::kDrain, "end when no event has come for 5 s"},
+    ModeOption{"check", Mode::kCheck, "test everything that a run needs, without subscribing"},
+};
+
+constexpr const char* kFrom = "from";
+
+bool streams() {
+  return program() == Program::kStream;
+}
+
+std::span<const ModeOption> modes() {
+  return streams() ? std::span<const ModeOption>(kStreamModes) : kModes;
+}
+
 [[noreturn]] void usage_error(const std::string& why) {
-  throw Error(ExitStatus::kUsage, why, "try 'ohip-poll --help'");
+  throw Error(ExitStatus::kUsage, why, fmt::format("try '{} --help'", program_name()));
 }
 
 std::string default_text(const Setting& setting) {
@@ -67,7 +101,7 @@ void add_to_parser(const Setting& setting, cxxopts::Options& parser) {
   const std::shared_ptr<cxxopts::Value> with_text = cxxopts::value<std::string>();
   parser.add_options(std::string(setting.group))(
       std::string(setting.option),
-      fmt::format("{} [{}{}]", setting.help, setting.name, default_text(setting)),
+      fmt::format("{} [{}{}]", setting.program_help(), setting.name, default_text(setting)),
       setting.argument.empty() ? switched : with_text, std::string(setting.argument));
 }
 
@@ -96,14 +130,20 @@ std::vector<std::string> with_values_apart(int argc, const char* const* argv) {
 }
 
 cxxopts::Options make_parser() {
-  cxxopts::Options parser("ohip-poll", std::string(kAbout));
-  parser.set_width(kHelpWidth).custom_help(std::string(kUsage));
-  for (const ModeOption& mode : kModes) {
+  cxxopts::Options parser(std::string(program_name()),
+                          std::string(streams() ? kStreamAbout : kAbout));
+  parser.set_width(kHelpWidth).custom_help(std::string(streams() ? kStreamUsage : kUsage));
+  for (const ModeOption& mode : modes()) {
     parser.add_options("Mode")(mode.name, mode.help);
+  }
+  if (streams()) {
+    parser.add_options("Mode")(
+        kFrom, "begin there instead of at the position, this once; what lies before is skipped",
+        cxxopts::value<std::string>(), "highest|OFFSET");
   }
   parser.add_options("Mode")("version", "print the version")("h,help", "print this");
   for (const Setting& setting : settings()) {
-    if (!setting.option.empty()) {
+    if (!setting.option.empty() && setting.is_used()) {
       add_to_parser(setting, parser);
     }
   }
@@ -122,12 +162,12 @@ std::string help(const cxxopts::Options& parser) {
       {"Mode", std::string(kOhipGroup), std::string(kKafkaGroup), std::string(kRunGroup)});
   text += "\n In environment and config file only:\n";
   for (const Setting& setting : settings()) {
-    if (setting.option.empty()) {
+    if (setting.option.empty() && setting.is_used()) {
       text += fmt::format("  {:<20} {}{}\n", setting.name, setting.help, default_text(setting));
     }
   }
   text += "  KAFKA_SASL_PASSWORD  and every other librdkafka property, as with -X\n";
-  return text.append(kNotes).append(kExitStatuses);
+  return text.append(kNotes).append(streams() ? kStreamExitStatuses : kExitStatuses);
 }
 
 const Setting* setting_of_option(const std::string& name) {
@@ -169,7 +209,7 @@ void add_setting(const Setting& setting, const std::string& text, Values& values
 
 std::optional<Mode> chosen_mode(const cxxopts::ParseResult& result) {
   const ModeOption* chosen = nullptr;
-  for (const ModeOption& mode : kModes) {
+  for (const ModeOption& mode : modes()) {
     if (result.count(mode.name) == 0) {
       continue;
     }
@@ -202,6 +242,8 @@ Options read_options(const cxxopts::ParseResult& result) {
       add_setting(*setting, argument.value(), options.settings);
     } else if (argument.key() == "X") {
       add_property(argument.value(), options.properties);
+    } else if (argument.key() == kFrom) {
+      options.from = argument.value();
     }
   }
   if (!result.unmatched().empty()) {
@@ -227,7 +269,7 @@ Options parse_command_line(int argc, const char* const* argv) try {
   if (result.count("help") > 0) {
     options.text = help(parser);
   } else if (result.count("version") > 0) {
-    options.text = fmt::format("ohip-poll {}\n", kVersion);
+    options.text = fmt::format("{} {}\n", program_name(), kVersion);
   } else {
     options = read_options(result);
   }

@@ -12,6 +12,7 @@ namespace ohip {
 struct Options {
   std::optional<Mode> mode;  // nothing: none was named
   LogLevel log_level = LogLevel::kWarning;
+  std::string from;   // --from: "highest" or an offset; empty: not given
   Values settings;    // by the setting's name in the environment
   Values properties;  // -X, by librdkafka's name
   std::string text;   // --help or --version: to be printed on stdout, and nothing else to be done

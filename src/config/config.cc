@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "base/error.h"
+#include "base/program.h"
 #include "base/secrets.h"
 #include "base/text.h"
 #include "config/command_line.h"
@@ -24,8 +26,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr Milliseconds kStreamMessages{60'000};  // within transaction.timeout.ms
+
 void assign(const Setting& setting, const Layers& layers, Config& config) {
-  if (setting.assign == nullptr) {
+  if (setting.assign == nullptr || !setting.is_used()) {
     return;
   }
   if (const auto value = look_up(layers, setting)) {
@@ -60,7 +64,8 @@ void set_properties(const Values& layer, KafkaProperties& properties) {
 
 std::map<std::string, std::string> kafka_properties(const Config& config, const Layers& layers,
                                                     const Values& options) {
-  KafkaProperties properties(config.kafka_profile, config.deadline);
+  const bool stream = program() == Program::kStream;
+  KafkaProperties properties(config.kafka_profile, stream ? kStreamMessages : config.deadline);
   if (!config.kafka_config_file.empty()) {
     for (const auto& [property, value] : read_config_file(config.kafka_config_file)) {
       properties.set(property, value);
@@ -70,6 +75,9 @@ std::map<std::string, std::string> kafka_properties(const Config& config, const 
                 [&](const Values& layer) { set_properties(layer, properties); });
   for (const auto& [property, value] : options) {
     properties.set(property, value);
+  }
+  if (stream && config.kafka_profile == KafkaProfile::kKafka) {
+    properties.check_transactional();
   }
   return properties.checked();
 }
@@ -89,6 +97,9 @@ fs::path default_spool_dir(const Environment& environment) {
   const fs::path home = variable(environment, "HOME");
   if (home.is_absolute()) {
     return home / ".local/state/ohip-poll";
+  }
+  if (program() == Program::kStream) {
+    return {};
   }
   fail(ExitStatus::kConfig, "no directory for the spool: set {}", how_to_set("OHIP_SPOOL_DIR"));
 }
@@ -126,8 +137,13 @@ std::vector<std::string> missing_settings(const Config& config) {
     return missing;
   }
   need(!config.gateway.url.empty(), "OHIP_GATEWAY_URL", missing);
-  need(!config.external_system.empty(), "OHIP_EXTERNAL_SYSTEM", missing);
-  need(!config.hotels.empty(), "OHIP_HOTELS", missing);
+  if (program() == Program::kStream) {
+    need(!config.chain.empty(), "OHIP_CHAIN", missing);
+    need(!config.state_topic.empty(), "OHIP_STATE_TOPIC", missing);
+  } else {
+    need(!config.external_system.empty(), "OHIP_EXTERNAL_SYSTEM", missing);
+    need(!config.hotels.empty(), "OHIP_HOTELS", missing);
+  }
   need(!config.credentials.app_key.empty(), "OHIP_APP_KEY", missing);
   need(!config.credentials.client_id.empty(), "OHIP_CLIENT_ID", missing);
   need(!config.credentials.client_secret.empty(), "OHIP_CLIENT_SECRET", missing);
@@ -140,9 +156,9 @@ void check_complete(const Config& config, const Environment& environment) {
   if (!missing.empty()) {
     const fs::path file =
         config.config_file.empty() ? environment.default_config_file : config.config_file;
-    throw Error(
-        ExitStatus::kConfig, fmt::format("not configured: {}", fmt::join(missing, "; ")),
-        fmt::format("NAME=value lines in {} will do; see 'ohip-poll --help'", file.string()));
+    throw Error(ExitStatus::kConfig, fmt::format("not configured: {}", fmt::join(missing, "; ")),
+                fmt::format("NAME=value lines in {} will do; see '{} --help'", file.string(),
+                            program_name()));
   }
 }
 
@@ -173,10 +189,31 @@ void choose_shard(Config& config, const Layers& layers, const Environment& envir
   }
 }
 
+// Hotels of a config file are those that are polled; for a stream they are a person's choice.
+void choose_stream(Config& config, Layers& layers, const Options& options) {
+  for (Values& layer : std::span(layers).subspan(1)) {
+    layer.erase("OHIP_HOTELS");
+    layer.erase("OHIP_HOTELS_FILE");
+  }
+  config.from = options.from;
+  if (config.from.empty() && layers.front().contains("OHIP_HOTELS")) {
+    reject(layers.front().at("OHIP_HOTELS"),
+           "a stream is of all hotels: some alone can only be replayed, with --from OFFSET");
+  }
+}
+
+// The topic itself will do, where it is one.
+void choose_state_topic(Config& config) {
+  if (config.state_topic.empty() && config.topic.find('{') == std::string::npos) {
+    config.state_topic = config.topic;
+  }
+}
+
 // --run-for is its run's whole time.
 void choose_mode(Config& config, const Options& options) {
-  config.mode = options.mode.value_or(config.run_for.count() > 0 ? Mode::kRunFor : Mode::kOnce);
-  if (config.mode == Mode::kRunFor) {
+  const bool run_for = config.run_for.count() > 0 || program() == Program::kStream;
+  config.mode = options.mode.value_or(run_for ? Mode::kRunFor : Mode::kOnce);
+  if (config.mode == Mode::kRunFor && program() == Program::kPoll) {
     config.deadline = config.run_for;
   }
 }
@@ -234,6 +271,9 @@ Config load_config(const Options& options, const Environment& environment) {
 
   Config config;
   config.log_level = options.log_level;
+  if (program() == Program::kStream) {
+    choose_stream(config, layers, options);
+  }
   for (const Setting& setting : settings()) {
     assign(setting, layers, config);
   }
@@ -241,13 +281,17 @@ Config load_config(const Options& options, const Environment& environment) {
   choose_mode(config, options);
   config.kafka = kafka_properties(config, layers, options.properties);
   keep_secrets(config);
+  choose_state_topic(config);
+  config.spool_dir_named = !config.spool_dir.empty();
   if (config.spool_dir.empty()) {
     config.spool_dir = default_spool_dir(environment);
   }
   drop_needless_proxy(config);
   check_complete(config, environment);
-  check_chain(config, layers);
-  choose_shard(config, layers, environment);
+  if (program() == Program::kPoll) {
+    check_chain(config, layers);
+    choose_shard(config, layers, environment);
+  }
   return config;
 }
 

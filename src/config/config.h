@@ -12,6 +12,7 @@ namespace ohip {
 
 struct Options;
 
+// kRunFor of ohip-stream without a time: until the access token ends.
 enum class Mode { kOnce, kDrain, kRunFor, kCheck, kReplay };
 enum class QueueScope { kHotel, kChain };
 enum class KafkaProfile { kKafka, kOciStreaming };
@@ -52,6 +53,11 @@ struct Config {
   Shard shard;
   QueueScope scope = QueueScope::kHotel;
   std::string external_system;
+  std::string chain;        // what follows is ohip-stream's
+  bool delta = false;       // only elements that changed
+  std::string from;         // "highest" or an offset; empty: from the position
+  std::string stream_path;  // of the web socket
+  std::string state_topic;  // whose committed offset holds the position
   Gateway gateway;
   Credentials credentials;
   std::string ca_file;   // roots the gateway is verified against; empty: the system's
@@ -67,7 +73,8 @@ struct Config {
   // Properties for librdkafka: our defaults, the profile's and the user's. No property is here
   // under two names.
   std::map<std::string, std::string> kafka;
-  std::filesystem::path spool_dir;  // absolute
+  std::filesystem::path spool_dir;  // absolute; ohip-stream may have none
+  bool spool_dir_named = false;     // by the user, who relies on it
   Milliseconds deadline{50'000};
   Milliseconds run_for{0};  // 0: not set
   Milliseconds interval{5'000};

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/program.h"
 #include "base/text.h"
 
 namespace ohip {
@@ -18,7 +19,6 @@ constexpr const char* kConnectTimeout = "10000";
 const std::map<std::string, std::string> kDefaults = {
     {"acks", "all"},
     {"allow.auto.create.topics", "false"},  // a misspelt topic is an error, not a new topic
-    {"client.id", "ohip-poll"},
     {"enable.idempotence", "true"},  // no duplicates and no change of order by librdkafka's retries
     // Records handed over together go in one request: KafkaClient flushes when all are there.
     {"linger.ms", "5"},
@@ -123,6 +123,7 @@ KafkaProperties::KafkaProperties(KafkaProfile profile, Milliseconds deadline)
     }
   };
   set_all(kDefaults);
+  set_all({{"client.id", std::string(program_name())}});
   set_all({{"message.timeout.ms", std::to_string(deadline.count())}});
   if (profile == KafkaProfile::kOciStreaming) {
     set_all(kOciStreaming);
@@ -175,6 +176,16 @@ void KafkaProperties::check_idempotence() const {
   require("acks", effective("acks") == "-1", "all");
   require("max.in.flight", std::stol(effective("max.in.flight")) <= kMostInFlight, "at most 5");
   require("retries", effective("retries") != "0", "more than 0");
+}
+
+void KafkaProperties::check_transactional() const {
+  if (const auto id = values_.find("transactional.id"); id != values_.end()) {
+    reject(id->second, "is the name of the stream's consumer group; it cannot be chosen");
+  }
+  if (effective("enable.idempotence") != "true") {
+    reject(values_.at("enable.idempotence"), "must be true: records are written in transactions",
+           "for a cluster that has none: --kafka-profile oci-streaming");
+  }
 }
 
 std::map<std::string, std::string> KafkaProperties::checked() const {

@@ -36,6 +36,9 @@ class KafkaProperties {
   // Throws Error for a property that librdkafka does not know or a value that it refuses.
   void set(const std::string& property, const Value& value);
 
+  // Throws Error where they rule out a transaction, whose id is not the user's to choose.
+  void check_transactional() const;
+
   // Throws Error where they contradict each other or the promise that acknowledged means stored.
   std::map<std::string, std::string> checked() const;
 

@@ -179,6 +179,20 @@ std::string parse_topic(const std::string& text) {
   return text;
 }
 
+std::string parse_state_topic(const std::string& text) {
+  if (text.find('{') != std::string::npos) {
+    refuse("{} must be one topic: nothing is filled in there", shown(text));
+  }
+  return parse_topic(text);
+}
+
+std::string parse_path(const std::string& text) {
+  if (text.front() != '/' || !consists_of(text, {kLetters, kDigits, "/._~-"})) {
+    refuse("{} is not the path of a URL: it begins with / and has no query", shown(text));
+  }
+  return text;
+}
+
 std::string parse_line(const std::string& text) {
   if (has_control_characters(text)) {
     refuse("holds a control character, perhaps a line end: only one line is expected");

@@ -27,6 +27,8 @@ std::string parse_code(const std::string& text);
 std::vector<std::string> parse_hotels(const std::string& text);
 
 std::string parse_uuid(const std::string& text);
+std::string parse_path(const std::string& text);         // of a URL: begins with a slash, no query
+std::string parse_state_topic(const std::string& text);  // Kafka's rules, nothing to fill in
 std::string parse_topic(const std::string& text);  // Kafka's rules; {module} and {hotel} may stand
 
 // Anything that can stand in a header: no control characters.

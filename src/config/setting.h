@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/program.h"
 #include "config/config.h"
 
 namespace ohip {
@@ -11,6 +13,9 @@ namespace ohip {
 inline constexpr std::string_view kOhipGroup = "OHIP";
 inline constexpr std::string_view kKafkaGroup = "Kafka";
 inline constexpr std::string_view kRunGroup = "Run";
+
+// Whose setting it is. The other program takes no notice of it: both may share a config file.
+enum class Use : std::uint8_t { kBoth, kPoll, kStream };
 
 // One thing that users can set. All there is to know of it, --help included, is here.
 struct Setting {
@@ -23,6 +28,15 @@ struct Setting {
   // Parses the text and puts it where it belongs. Throws Error kConfig that says why not. None for
   // what is not a member of Config by itself.
   void (*assign)(Config&, const std::string& text);
+  Use use = Use::kBoth;
+  std::string_view stream_help = {};  // where it differs; else help
+
+  bool is_used() const {
+    return use == Use::kBoth || (use == Use::kStream) == (program() == Program::kStream);
+  }
+  std::string_view program_help() const {
+    return program() == Program::kStream && !stream_help.empty() ? stream_help : help;
+  }
 
   // The value is the path of a file, so that NAME_FILE, a path to a path, does not exist.
   bool is_path() const { return argument == "FILE"; }

@@ -1,6 +1,7 @@
 #include "config/value.h"
 
 #include "base/file.h"
+#include "base/program.h"
 #include "base/text.h"
 
 namespace ohip {
@@ -24,7 +25,7 @@ Value read_content(const Value& path) {
 void reject(const Value& value, std::string_view why, const std::string& hint) {
   const bool usage = value.status == ExitStatus::kUsage && hint.empty();
   throw Error(value.status, fmt::format("{}: {}", value.origin, why),
-              usage ? "try 'ohip-poll --help'" : hint);
+              usage ? fmt::format("try '{} --help'", program_name()) : hint);
 }
 
 std::string base_name(std::string name) {

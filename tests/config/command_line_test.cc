@@ -35,8 +35,9 @@ TEST_CASE("two modes exclude each other") {
 }
 
 TEST_CASE("every option reaches the setting of its environment name") {
+  const As program(GENERATE(Program::kPoll, Program::kStream));
   for (const Setting& known : settings()) {
-    if (!known.option.empty()) {
+    if (!known.option.empty() && known.is_used()) {
       const std::string option =
           "--" + std::string(known.long_option()) + (known.argument.empty() ? "" : "=text");
       INFO(option);
@@ -118,17 +119,38 @@ TEST_CASE("the options --version and --help are answered whatever else is asked"
 }
 
 TEST_CASE("the option --help names every setting, its option and default, and the exit statuses") {
+  const As program(GENERATE(Program::kPoll, Program::kStream));
   const std::string help = parse({"--help"}).text;
   for (const Setting& known : settings()) {
+    INFO(known.name);
+    if (!known.is_used()) {
+      CHECK_FALSE(contains(help, '[' + std::string(known.name)));
+      continue;
+    }
     CHECK(contains(help, std::string(known.name)));
     CHECK(contains(help, std::string(known.fallback)));
-    CHECK(contains(help, std::string(known.help.substr(0, known.help.find(' ')))));
+    const std::string_view words = known.program_help();
+    CHECK(contains(help, std::string(words.substr(0, words.find(' ')))));
     if (!known.option.empty()) {
       CHECK(contains(help, "--" + std::string(known.long_option())));
     }
   }
-  for (const char* status : {"64", "65", "69", "70", "74", "75", "76", "77", "78"}) {
+  for (const char* status : {"64", "65", "69", "70", "74", "76", "77", "78"}) {
     CHECK(contains(help, status));
+  }
+}
+
+TEST_CASE("a stream's command line has its own modes, and --from") {
+  const As program(Program::kStream);
+  CHECK_FALSE(parse({"--chain", "CHAIN"}).mode);
+  CHECK(parse({"--drain"}).mode == Mode::kDrain);
+  CHECK(parse({"--check"}).mode == Mode::kCheck);
+  CHECK(parse({"--from", "193"}).from == "193");
+  CHECK(contains(parse({"--version"}).text, "ohip-stream "));
+  CHECK(contains(parse({"--help"}).text, "--from highest|OFFSET"));
+  CHECK(mentions(parse_error({"--drain", "--run-for=1m"}), "exclude"));
+  for (const char* option : {"--once", "--replay", "--limit=5", "--from", "--jobs=2"}) {
+    CHECK(mentions(parse_error({option}), "ohip-stream --help"));
   }
 }
 

@@ -473,4 +473,76 @@ TEST_CASE("nobody's echo of a configured secret is shown") {
                environment.variables["OHIP_APP_KEY"]) == "*** *** *** ***/start *** ***");
 }
 
+TEST_CASE("one config file serves both programs") {
+  const As program(Program::kStream);
+  Environment environment = environment_with("OHIP_CHAIN", "CHAIN #1");
+  const Config config = load(environment);
+  CHECK(config.chain == "CHAIN #1");
+  CHECK(config.hotels.empty());  // those are polled
+  CHECK(config.external_system.empty());
+  CHECK(config.mode == Mode::kRunFor);
+  CHECK(config.run_for.count() == 0);
+  CHECK(config.stream_path == "/subscriptions");
+  CHECK(config.state_topic == "ohip.business-events");
+  CHECK(config.kafka.at("client.id") == "ohip-stream");
+  CHECK(config.kafka.at("message.timeout.ms") == "60000");
+}
+
+TEST_CASE("a stream without a home directory has no spool, and needs none") {
+  const As program(Program::kStream);
+  Environment environment = environment_with("OHIP_CHAIN", "CHAIN");
+  environment.variables.erase("HOME");
+  CHECK(load(environment).spool_dir.empty());
+  environment.variables["OHIP_SPOOL_DIR"] = "/somewhere";
+  CHECK(load(environment).spool_dir == "/somewhere");
+  CHECK(load(environment).spool_dir_named);
+}
+
+TEST_CASE("what a stream lacks is told all at once") {
+  const As program(Program::kStream);
+  const Error error = load_error(environment_with("KAFKA_TOPIC", "ohip.{module}"));
+  CHECK(error.status() == ExitStatus::kConfig);
+  CHECK(mentions(error, "--chain or OHIP_CHAIN"));
+  CHECK(mentions(error, "--state-topic or OHIP_STATE_TOPIC"));
+  CHECK(mentions(error, "ohip-stream --help"));
+}
+
+TEST_CASE("some hotels alone are for a replay from an offset") {
+  const As program(Program::kStream);
+  const Environment environment = environment_with("OHIP_CHAIN", "CHAIN");
+  const Config config = load(environment, {"--from", "193", "--hotel", "ABC,DEF"});
+  CHECK(config.from == "193");
+  CHECK(config.hotels == std::vector<std::string>{"ABC", "DEF"});
+  const Error error = load_error(environment, {"--hotel", "ABC"});
+  CHECK(error.status() == ExitStatus::kUsage);
+  CHECK(mentions(error, "--from"));
+}
+
+TEST_CASE("a stream's records are in transactions, whose id is the group's name") {
+  const As program(Program::kStream);
+  Environment environment = environment_with("OHIP_CHAIN", "CHAIN");
+  environment.variables["KAFKA_ENABLE_IDEMPOTENCE"] = "false";
+  CHECK(mentions(load_error(environment), "oci-streaming"));
+  environment.variables["KAFKA_PROFILE"] = "oci-streaming";
+  environment.variables["KAFKA_SASL_USERNAME"] = "u";
+  environment.variables["KAFKA_SASL_PASSWORD"] = "p";
+  CHECK(load(environment).kafka_profile == KafkaProfile::kOciStreaming);
+  environment = environment_with("OHIP_CHAIN", "CHAIN");
+  environment.variables["KAFKA_TRANSACTIONAL_ID"] = "mine";
+  CHECK(mentions(load_error(environment), "cannot be chosen"));
+}
+
+TEST_CASE("the path of the web socket is one, and the state topic a topic") {
+  const As program(Program::kStream);
+  Environment environment = environment_with("OHIP_CHAIN", "CHAIN");
+  for (const char* path : {"subscriptions", "/a?key=b", "/a b", "/a#b"}) {
+    environment.variables["OHIP_STREAM_PATH"] = path;
+    CHECK(load_error(environment).status() == ExitStatus::kConfig);
+  }
+  environment.variables["OHIP_STREAM_PATH"] = "/ohip-ws/subscriptions";
+  CHECK(load(environment).stream_path == "/ohip-ws/subscriptions");
+  environment.variables["OHIP_STATE_TOPIC"] = "ohip.{module}";
+  CHECK(load_error(environment).status() == ExitStatus::kConfig);
+}
+
 }  // namespace ohip

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/program.h"
 #include "config/command_line.h"
 #include "config/config.h"
 #include "support/catch.h"
@@ -62,6 +63,15 @@ inline Environment environment_with(const std::string& name, const std::string& 
   environment.variables[name] = text;
   return environment;
 }
+
+// While it lives, the process is that program.
+class As {
+ public:
+  explicit As(Program program) { set_program(program); }
+  ~As() { set_program(Program::kPoll); }
+  As(const As&) = delete;
+  As& operator=(const As&) = delete;
+};
 
 inline Options parse(const std::vector<const char*>& arguments) {
   std::vector<const char*> all = {"ohip-poll"};
