@@ -15,7 +15,20 @@ const char* const kAdminHelp =
     "POST /sim/answer?hotel=ABC[&queue=chain]            queue the body as a whole answer\n"
     "POST /sim/fault?kind=…                              see below\n"
     "DELETE /sim/fault                                   no more faults\n"
-    "POST /sim/revoke-tokens                             polls are answered 401 until a new token\n"
+    "POST /sim/revoke-tokens                             polls are answered 401 until a new "
+    "token,\n"
+    "                                                    web sockets are closed with 4401\n"
+    "POST /sim/stream?chain=C&count=20[&hotel=ABC][&size=0][&age=0]\n"
+    "                                                    make events of the chain's stream, of "
+    "size\n"
+    "                                                    bytes, age seconds old; with a body: "
+    "that\n"
+    "                                                    one newEvent\n"
+    "POST /sim/disconnect[?code=1001][&reason=]          close the web sockets; 1006: break them\n"
+    "GET /sim/held?chain=C[&ids=1]                       the stream's events, one a line; ids: "
+    "offset\n"
+    "                                                    and uniqueEventId alone\n"
+    "GET /sim/streamed?chain=C[&ids=1]                   those that were sent, in that order\n"
     "GET /sim/stats                                      counters\n"
     "GET /sim/handed-out?hotel=ABC | ?queue=chain        events that were handed out, one a line\n";
 
@@ -41,20 +54,28 @@ std::string queue_of(const Request& request) {
   return hotel;
 }
 
-std::size_t count_of(const Request& request) {
-  const std::string text = request.parameter("count", "1");
-  std::size_t count = 0;
+std::size_t number(const Request& request, const std::string& name, std::size_t otherwise) {
+  const std::string text = request.parameter(name, std::to_string(otherwise));
+  std::size_t value = 0;
   const char* const end = text.data() + text.size();
-  if (text.empty() || std::from_chars(text.data(), end, count).ptr != end) {
-    throw std::invalid_argument("count=" + text + " is no number");
+  if (text.empty() || std::from_chars(text.data(), end, value).ptr != end) {
+    throw std::invalid_argument(name + "=" + text + " is no number");
   }
-  return count;
+  return value;
+}
+
+std::string chain_of(const Request& request) {
+  std::string chain = request.parameter("chain");
+  if (chain.empty()) {
+    throw std::invalid_argument("chain=CODE is missing");
+  }
+  return chain;
 }
 
 Reply add_events(Simulator& simulator, const Request& request) {
   const std::string queue = queue_of(request);
   if (request.body.empty()) {
-    simulator.enqueue(queue, count_of(request), request.parameter("hotel"));
+    simulator.enqueue(queue, number(request, "count", 1), request.parameter("hotel"));
   } else {
     simulator.enqueue_event(queue, request.body);
   }
@@ -64,6 +85,34 @@ Reply add_events(Simulator& simulator, const Request& request) {
 Reply add_fault(Simulator& simulator, const Request& request) {
   simulator.inject(parse_fault(request.query, request.body));
   return text(200, "will happen");
+}
+
+Reply add_to_stream(Streaming& streaming, const Request& request) {
+  const SystemTime time =
+      std::chrono::system_clock::now() - std::chrono::seconds(number(request, "age", 0));
+  streaming.add(chain_of(request), [&](Stream& stream) {
+    if (request.body.empty()) {
+      stream.add_made(request.parameter("hotel", "ABC"), number(request, "count", 1),
+                      number(request, "size", 0), time);
+    } else {
+      stream.add(request.body, true, time);
+    }
+  });
+  return text(200, "there");
+}
+
+Reply disconnect(Streaming& streaming, const Request& request) {
+  streaming.disconnect(static_cast<std::uint16_t>(number(request, "code", 1001)),
+                       request.parameter("reason"));
+  return text(200, "will happen");
+}
+
+Reply lines(const std::vector<std::string>& all) {
+  Reply reply;
+  for (const std::string& line : all) {
+    reply.body += line + "\n";
+  }
+  return reply;
 }
 
 void write(Json& json, const QueueStats& stats) {
@@ -77,7 +126,49 @@ void write(Json& json, const QueueStats& stats) {
   json.EndObject();
 }
 
-Reply show_stats(const Stats& stats) {
+void write(Json& json, const StreamStats& stats) {
+  json.StartObject();
+  json.Key("events");
+  json.Uint64(stats.events);
+  json.Key("sent");
+  json.Uint64(stats.sent);
+  json.Key("subscriptions");
+  json.Uint64(stats.subscriptions);
+  json.Key("refused");
+  json.Uint64(stats.refused);
+  json.Key("active");
+  json.Bool(stats.active);
+  json.EndObject();
+}
+
+void write(Json& json, const StreamingStats& stats) {
+  json.StartObject();
+  json.Key("upgrades");
+  json.Uint64(stats.upgrades);
+  json.Key("open");
+  json.Uint64(stats.open);
+  json.Key("pings");
+  json.Uint64(stats.pings);
+  json.Key("latePings");
+  json.Uint64(stats.late_pings);
+  json.Key("closes");
+  json.StartObject();
+  for (const auto& [code, count] : stats.closes) {
+    json.Key(std::to_string(code).c_str());
+    json.Uint64(count);
+  }
+  json.EndObject();
+  json.Key("chains");
+  json.StartObject();
+  for (const auto& [chain, stream] : stats.streams) {
+    json.Key(chain.c_str());
+    write(json, stream);
+  }
+  json.EndObject();
+  json.EndObject();
+}
+
+Reply show_stats(const Stats& stats, const StreamingStats& streaming) {
   rapidjson::StringBuffer buffer;
   Json json(buffer);
   json.StartObject();
@@ -96,6 +187,8 @@ Reply show_stats(const Stats& stats) {
     write(json, queue);
   }
   json.EndObject();
+  json.Key("streaming");
+  write(json, streaming);
   json.EndObject();
   Reply reply;
   reply.body = std::string(buffer.GetString()) + "\n";
@@ -103,11 +196,16 @@ Reply show_stats(const Stats& stats) {
 }
 
 Reply show_handed_out(const Simulator& simulator, const Request& request) {
-  Reply reply;
-  for (const std::string& bytes : simulator.handed_out(queue_of(request))) {
-    reply.body += bytes + "\n";
+  return lines(simulator.handed_out(queue_of(request)));
+}
+
+Reply show_stream(const Streaming& streaming, const Request& request) {
+  const std::string chain = chain_of(request);
+  const bool ids = number(request, "ids", 0) != 0;
+  if (request.path[1] == "held") {
+    return lines(ids ? streaming.held_ids(chain) : streaming.held(chain));
   }
-  return reply;
+  return lines(ids ? streaming.sent_ids(chain) : streaming.sent(chain));
 }
 
 Reply dispatch(Simulator& simulator, const Request& request) {
@@ -131,8 +229,17 @@ Reply dispatch(Simulator& simulator, const Request& request) {
     simulator.revoke_tokens();
     return text(200, "revoked");
   }
+  if (what == "POST stream") {
+    return add_to_stream(simulator.streaming(), request);
+  }
+  if (what == "POST disconnect") {
+    return disconnect(simulator.streaming(), request);
+  }
+  if (what == "GET held" || what == "GET streamed") {
+    return show_stream(simulator.streaming(), request);
+  }
   if (what == "GET stats") {
-    return show_stats(simulator.stats());
+    return show_stats(simulator.stats(), simulator.streaming().stats());
   }
   if (what == "GET handed-out") {
     return show_handed_out(simulator, request);

@@ -17,14 +17,27 @@ const char* const kFaultHelp =
     "kind=cut     send bytes= (0) of the body, then close the connection\n"
     "kind=close   take the events off the queue, then close without an answer\n"
     "kind=chunked answer in chunks, without a Content-Length\n"
-    "all kinds:   count= requests (1), after= this many others (0), on=poll|token (poll),\n"
-    "             hotel=CODE or queue=chain (all queues), chunked=1\n";
+    "all kinds:   count= requests (1), after= this many others (0), on=poll|token|upgrade (poll),\n"
+    "             hotel=CODE or queue=chain (all queues), chunked=1\n"
+    "On a web socket, with on=init|subscribe|ping|complete (the client's messages) or on=event\n"
+    "(each that is sent), and chain=CODE (all chains):\n"
+    "kind=code    close with code= (4504) and reason=\n"
+    "kind=cut     send bytes= (0) of the event's frame, then break the connection\n"
+    "kind=delay   wait ms= before the answer, or before this event and those behind it\n"
+    "kind=stall   for ms= nothing is sent and nothing is read\n"
+    "kind=repeat  send the event again, times= (1)\n"
+    "kind=drip    send bytes= (1) each ms= (1000), until all that waits is sent\n"
+    "kind=message send the request's own body, as text, instead of the answer, or before the\n"
+    "             event; $id in it is the subscription's\n";
 
 namespace {
 
-const std::set<std::string> kNames = {"kind",        "count", "after",  "on",      "hotel",
-                                      "queue",       "ms",    "bytes",  "chunked", "status",
-                                      "retry-after", "body",  "dequeue"};
+const std::set<std::string> kNames = {
+    "kind",   "count",       "after", "on",      "hotel", "queue", "ms",     "bytes", "chunked",
+    "status", "retry-after", "body",  "dequeue", "chain", "code",  "reason", "times"};
+
+const std::set<std::string> kOnHttp = {"poll", "token", "upgrade"};
+const std::set<std::string> kOnWebSocket = {"init", "subscribe", "ping", "complete", "event"};
 
 const char* const kHtml = "<html><head><title>Error</title></head><body>Bad gateway</body></html>";
 
@@ -82,6 +95,31 @@ Reply status_reply(const Details& details, const std::string& body) {
   return reply;
 }
 
+void set_websocket_kind(Fault& fault, const Details& details, const std::string& body) {
+  const std::string kind = details.text("kind");
+  const std::chrono::milliseconds time(details.number("ms", 1000));
+  if (kind == "code") {
+    fault.code = static_cast<std::uint16_t>(details.number("code", 4504));
+    fault.reason = details.text("reason");
+  } else if (kind == "cut") {
+    fault.delivery.cut = true;
+    fault.delivery.bytes = details.number("bytes", 0);
+  } else if (kind == "delay") {
+    fault.delivery.delay = time;
+  } else if (kind == "stall") {
+    fault.delivery.stall = time;
+  } else if (kind == "repeat") {
+    fault.repeats = details.number("times", 1);
+  } else if (kind == "drip") {
+    fault.drip = time;
+    fault.delivery.bytes = details.number("bytes", 1);
+  } else if (kind == "message") {
+    fault.message = body;
+  } else {
+    refuse("kind=" + kind + ": code, cut, delay, stall, repeat, drip or message");
+  }
+}
+
 void set_kind(Fault& fault, const Details& details, const std::string& body) {
   const std::string kind = details.text("kind");
   const std::chrono::milliseconds time(details.number("ms", 1000));
@@ -109,16 +147,20 @@ Fault parse_fault(const Parameters& parameters, const std::string& body) {
   const Details details(parameters);
   Fault fault;
   fault.on = details.text("on", "poll");
-  fault.queue = details.text("queue") == "chain" ? kChain : details.text("hotel");
+  fault.queue =
+      details.text("queue") == "chain" ? kChain : details.text("hotel", details.text("chain"));
   fault.after = details.number("after", 0);
   fault.count = details.number("count", 1);
   if (fault.count == 0) {
     refuse("count=0: nothing would ever happen");
   }
-  if (fault.on != "poll" && fault.on != "token") {
-    refuse("on=" + fault.on + ": poll or token");
+  if (kOnWebSocket.contains(fault.on)) {
+    set_websocket_kind(fault, details, body);
+  } else if (kOnHttp.contains(fault.on)) {
+    set_kind(fault, details, body);
+  } else {
+    refuse("on=" + fault.on + ": poll, token, upgrade, init, subscribe, ping, complete or event");
   }
-  set_kind(fault, details, body);
   return fault;
 }
 

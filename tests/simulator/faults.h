@@ -11,13 +11,20 @@ namespace ohip::sim {
 
 // Something that goes wrong with the next requests.
 struct Fault {
-  std::string on = "poll";       // or "token"
-  std::string queue;             // polls of this queue; empty: of all
+  std::string on = "poll";       // or token, upgrade, init, subscribe, ping, complete, event
+  std::string queue;             // polls of this queue, events of this chain; empty: of all
   std::uint64_t after = 0;       // requests that pass first
   std::uint64_t count = 1;       // requests it happens to
   std::optional<Reply> instead;  // of OHIP's answer
   bool dequeue = false;          // events are taken off the queue all the same
   Delivery delivery;
+
+  // On a web socket.
+  std::uint16_t code = 0;              // close with it
+  std::string reason;                  // of the close
+  std::uint32_t repeats = 0;           // the event is sent so many times more
+  std::chrono::milliseconds drip{0};   // from one piece of delivery.bytes to the next
+  std::optional<std::string> message;  // instead of the answer, before the event
 };
 
 // What parse_fault understands, for people.

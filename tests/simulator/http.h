@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -9,6 +10,8 @@
 #include <vector>
 
 namespace ohip::sim {
+
+class Socket;
 
 using Parameters = std::map<std::string, std::string>;
 
@@ -47,6 +50,8 @@ struct Reply {
   std::string content_type = "application/json;charset=UTF-8";
   std::vector<std::pair<std::string, std::string>> headers;
   Delivery delivery;
+  // Of a 101: what becomes of the connection, which ends with it.
+  std::function<void(Socket&)> upgrade;
 };
 
 // 8-4-4-4-12 hexadecimal digits.

@@ -1,4 +1,5 @@
-// ohip-sim: OHIP's OAuth and Poll API on this machine, to try ohip-poll with.
+// ohip-sim: OHIP's OAuth, Poll API and Streaming API on this machine, to try ohip-poll and
+// ohip-stream with.
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -25,7 +26,10 @@ cxxopts::Options make_parser() {
   const auto text = [](const std::string& value) {
     return cxxopts::value<std::string>()->default_value(value);
   };
-  cxxopts::Options parser("ohip-sim", "OHIP's OAuth and Poll API on 127.0.0.1");
+  const auto milliseconds = [](std::chrono::milliseconds value) {
+    return cxxopts::value<int>()->default_value(std::to_string(value.count()));
+  };
+  cxxopts::Options parser("ohip-sim", "OHIP's OAuth, Poll API and Streaming API on 127.0.0.1");
   // clang-format off
   parser.add_options()
       ("port", "0: the system's choice", cxxopts::value<int>()->default_value("0"))
@@ -40,6 +44,19 @@ cxxopts::Options make_parser() {
       ("rtt", "Added to every token call and poll", cxxopts::value<int>()->default_value("0"), "MS")
       ("limit-per-minute", "Polls; more are answered 429 (Oracle's: 300; 0: no limit)", cxxopts::value<std::size_t>()->default_value("0"), "N")
       ("limit-per-second", "Requests of any kind, likewise (Oracle's: 50)", cxxopts::value<std::size_t>()->default_value("0"), "N")
+      ("stream-chain", "The chain whose stream has the same events", text("DEMO"), "CODE")
+      ("stream-events", "More of them, in the stream alone", cxxopts::value<std::size_t>()->default_value("0"), "N")
+      ("event-size", "Of those, in bytes", cxxopts::value<std::size_t>()->default_value("0"), "N")
+      ("known-chains", "Others are refused (none given: every chain exists)", cxxopts::value<std::vector<std::string>>(), "CODE,…")
+      ("init-timeout", "For connection_init; then 4408", milliseconds(o.init_timeout), "MS")
+      ("ping-limit", "Between two pings of the client; then 4504", milliseconds(o.ping_limit), "MS")
+      ("server-ping", "From one ping of the server to the next", milliseconds(o.server_ping), "MS")
+      ("pong-limit", "Without a pong; then 4504", milliseconds(o.pong_limit), "MS")
+      ("lock-out", "4409 after an end without complete", milliseconds(o.lock_out), "MS")
+      ("resubscribe-wait", "4409 after complete", milliseconds(o.resubscribe_wait), "MS")
+      ("retention", "Seconds; older events are not sent", cxxopts::value<int>()->default_value(std::to_string(o.retention.count())), "S")
+      ("late-events", "Sent after complete, where there are more", cxxopts::value<std::size_t>()->default_value(std::to_string(o.late_events)), "N")
+      ("limit-upgrades", "In two minutes, likewise (Oracle's: 150)", cxxopts::value<std::size_t>()->default_value("0"), "N")
       ("seed", "Of the events", cxxopts::value<std::uint64_t>()->default_value("1"), "N")
       ("token-lifetime", "Seconds", cxxopts::value<int>()->default_value("3600"), "S")
       ("expires-in", "number, string or absent", text(o.expires_in))
@@ -75,6 +92,22 @@ Options to_options(const cxxopts::ParseResult& given) {
   options.rtt = std::chrono::milliseconds(given["rtt"].as<int>());
   options.polls_per_minute = given["limit-per-minute"].as<std::size_t>();
   options.requests_per_second = given["limit-per-second"].as<std::size_t>();
+  const auto milliseconds = [&](const char* name) {
+    return std::chrono::milliseconds(given[name].as<int>());
+  };
+  options.stream_chain = text("stream-chain");
+  options.init_timeout = milliseconds("init-timeout");
+  options.ping_limit = milliseconds("ping-limit");
+  options.server_ping = milliseconds("server-ping");
+  options.pong_limit = milliseconds("pong-limit");
+  options.lock_out = milliseconds("lock-out");
+  options.resubscribe_wait = milliseconds("resubscribe-wait");
+  options.retention = std::chrono::seconds(given["retention"].as<int>());
+  options.late_events = given["late-events"].as<std::size_t>();
+  options.upgrades_per_2_min = given["limit-upgrades"].as<std::size_t>();
+  if (given.count("known-chains") > 0) {
+    options.chains = given["known-chains"].as<std::vector<std::string>>();
+  }
   options.port = given["port"].as<int>();
   options.tls = given.count("tls") > 0;
   if (given.count("known-hotels") > 0) {
@@ -88,6 +121,12 @@ void preload(Simulator& simulator, const cxxopts::ParseResult& given) {
     const std::string queue = given.count("chain") > 0 ? ohip::sim::kChain : hotel;
     simulator.enqueue(queue, given["events"].as<std::size_t>(), hotel);
   }
+  const std::vector<std::string> hotels = given["hotel"].as<std::vector<std::string>>();
+  simulator.streaming().add(
+      given["stream-chain"].as<std::string>(), [&](ohip::sim::Stream& stream) {
+        stream.add_made(hotels.front(), given["stream-events"].as<std::size_t>(),
+                        given["event-size"].as<std::size_t>(), std::chrono::system_clock::now());
+      });
   if (given.count("fault") > 0) {
     for (const std::string& fault : given["fault"].as<std::vector<std::string>>()) {
       simulator.inject(ohip::sim::parse_fault(fault));

@@ -30,6 +30,19 @@ struct Options {
   std::size_t polls_per_minute = 0;
   std::size_t requests_per_second = 0;  // token calls too
 
+  // The Streaming API's. Where Oracle names a figure, it is the default.
+  std::string stream_chain;         // the chain to whose stream queued events belong, too
+  std::vector<std::string> chains;  // empty: every chain exists
+  std::chrono::milliseconds init_timeout{5'000};
+  std::chrono::milliseconds ping_limit{15'000};        // between two pings of the client
+  std::chrono::milliseconds server_ping{10'000};       // from one of our own to the next
+  std::chrono::milliseconds pong_limit{180'000};       // without a pong
+  std::chrono::milliseconds lock_out{120'000};         // after an end without complete
+  std::chrono::milliseconds resubscribe_wait{10'000};  // after complete
+  std::chrono::seconds retention{7L * 24 * 3600};
+  std::size_t late_events = 5;         // sent after complete, where there are more
+  std::size_t upgrades_per_2_min = 0;  // Oracle's is 150; 0: no limit
+
   int port = 0;  // 0: the system's choice
   bool tls = false;
 };

@@ -9,8 +9,12 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
+
+#include "simulator/socket.h"
 
 namespace ohip::sim {
 namespace {
@@ -33,15 +37,40 @@ int port_of(NameCall call, int fd) {
 // httplib keeps its sockets to itself, and offers no way to close one without an answer. So look
 // for them among the process's descriptors: accepted on local_port, and, where one is meant, from
 // remote_port.
-void hang_up(int local_port, std::optional<int> remote_port) {
+std::vector<int> accepted(int local_port, std::optional<int> remote_port) {
+  std::vector<int> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
     const int fd = std::stoi(entry.path().filename());
     const int remote = port_of(getpeername, fd);
     if (remote != -1 && remote == remote_port.value_or(remote) &&
         port_of(getsockname, fd) == local_port) {
-      shutdown(fd, SHUT_RDWR);
+      found.push_back(fd);
     }
   }
+  return found;
+}
+
+void hang_up(int local_port, std::optional<int> remote_port) {
+  for (const int fd : accepted(local_port, remote_port)) {
+    shutdown(fd, SHUT_RDWR);
+  }
+}
+
+void send_whole(Socket& socket, std::string_view bytes) {
+  while (!bytes.empty() && !socket.ended()) {
+    bytes.remove_prefix(socket.write(bytes.data(), bytes.size()));
+    if (!bytes.empty()) {
+      socket.wait(true, -1, std::chrono::seconds(1));
+    }
+  }
+}
+
+std::string switching_protocols(const Reply& reply) {
+  std::string head = "HTTP/1.1 101 Switching Protocols\r\n";
+  for (const auto& [name, value] : reply.headers) {
+    head.append(name).append(": ").append(value).append("\r\n");
+  }
+  return head + "\r\n";
 }
 
 // httplib's default also sets SO_REUSEPORT, with which a second simulator takes a port in use.
@@ -98,6 +127,7 @@ struct Server::Impl {
 
   void install_handlers();
   void handle(const httplib::Request& raw, std::string body, httplib::Response& response);
+  void switch_protocols(const httplib::Request& raw, const Reply& reply) const;
   void fill(httplib::Response& response, const Reply& reply, int remote_port);
   bool send_body(httplib::DataSink& sink, const Reply& reply, int remote_port);
   void pause(std::chrono::milliseconds time);
@@ -143,7 +173,26 @@ void Server::Impl::handle(const httplib::Request& raw, std::string body,
   if (reply.delivery.close) {
     hang_up(port, raw.remote_port);
   }
+  if (reply.status == 101 && !reply.delivery.close) {
+    switch_protocols(raw, reply);
+  }
   fill(response, reply, raw.remote_port);
+}
+
+// httplib has read the request's head and nothing behind it, for a client may not send more before
+// the answer: so the connection itself, which httplib owns, can be used in its stead. What httplib
+// sends when this returns meets a connection that has ended.
+void Server::Impl::switch_protocols(const httplib::Request& raw, const Reply& reply) const {
+  auto* const tls = const_cast<SSL*>(raw.ssl);  // NOLINT: only we write to it meanwhile
+  const std::vector<int> found =
+      tls != nullptr ? std::vector<int>{SSL_get_fd(tls)} : accepted(port, raw.remote_port);
+  if (found.empty()) {
+    return;
+  }
+  Socket socket(found.front(), tls);
+  send_whole(socket, switching_protocols(reply));
+  reply.upgrade(socket);
+  socket.close();
 }
 
 void Server::Impl::fill(httplib::Response& response, const Reply& reply, int remote_port) {

@@ -10,7 +10,8 @@
 namespace ohip::sim {
 
 // Answers HTTP/1.1 on 127.0.0.1 from construction to destruction, many connections at once. A
-// connection is kept for as long as the client likes.
+// connection is kept for as long as the client likes. Where the handler's reply is a 101, the
+// connection is the reply's from then on, TLS and all, in the same thread.
 class Server {
  public:
   using Handler = std::function<Reply(const Request&)>;

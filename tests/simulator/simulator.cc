@@ -47,7 +47,15 @@ Simulator::Simulator(Options options)
       events_(options_.seed),
       tokens_(options_),
       polls_in_a_minute_(options_.polls_per_minute, std::chrono::minutes(1)),
-      requests_in_a_second_(options_.requests_per_second, std::chrono::seconds(1)) {
+      requests_in_a_second_(options_.requests_per_second, std::chrono::seconds(1)),
+      streaming_(options_, {[this](const std::string& authorization) {
+                              const std::lock_guard lock(mutex_);
+                              return tokens_.accepts(authorization);
+                            },
+                            [this](const std::string& on, const std::string& chain) {
+                              const std::lock_guard lock(mutex_);
+                              return take_fault(faults_, on, chain);
+                            }}) {
   std::optional<Certificate> certificate;
   if (options_.tls) {
     certificate = make_certificate();
@@ -64,12 +72,22 @@ std::string Simulator::url() const {
 void Simulator::enqueue(const std::string& queue, std::size_t count, const std::string& hotel) {
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < count; ++i) {
-    queues_[queue].waiting.push_back({events_.next(hotel.empty() ? queue : hotel)});
+    queue_event(queue, events_.next(hotel.empty() ? queue : hotel));
   }
 }
 
 void Simulator::enqueue_event(const std::string& queue, std::string json) {
   const std::lock_guard lock(mutex_);
+  queue_event(queue, std::move(json));
+}
+
+// What OPERA tells is there both ways.
+void Simulator::queue_event(const std::string& queue, std::string json) {
+  if (!options_.stream_chain.empty()) {
+    streaming_.add(options_.stream_chain, [&](Stream& stream) {
+      stream.add_business_event(json, std::chrono::system_clock::now());
+    });
+  }
   queues_[queue].waiting.push_back({std::move(json)});
 }
 
@@ -122,6 +140,9 @@ Reply Simulator::answer(const Request& request) {
 Reply Simulator::route(const Request& request) {
   if (request.path == std::vector<std::string>{"oauth", "v1", "tokens"}) {
     return token(request);
+  }
+  if (request.path == std::vector<std::string>{"subscriptions"}) {
+    return with_fault("upgrade", {}, [&] { return streaming_.upgrade(request); });
   }
   const std::optional<std::string> queue = queue_of(request.path);
   if (!queue) {

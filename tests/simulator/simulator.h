@@ -16,6 +16,7 @@
 #include "simulator/queues.h"
 #include "simulator/rate_limit.h"
 #include "simulator/server.h"
+#include "simulator/streaming.h"
 #include "simulator/tokens.h"
 
 namespace ohip::sim {
@@ -34,8 +35,8 @@ struct Stats {
   std::map<std::string, QueueStats> queues;  // by hotel, and kChain
 };
 
-// OHIP's OAuth and Poll API over sockets on 127.0.0.1, from construction to destruction. Every
-// member function may be called while it serves.
+// OHIP's OAuth, Poll API and Streaming API over sockets on 127.0.0.1, from construction to
+// destruction. Every member function may be called while it serves.
 class Simulator {
  public:
   explicit Simulator(Options options = {});
@@ -48,6 +49,10 @@ class Simulator {
   void enqueue(const std::string& queue, std::size_t count, const std::string& hotel = {});
   void enqueue_event(const std::string& queue, std::string json);
   void enqueue_answer(const std::string& queue, std::string body);
+
+  // The Streaming API's side: see its class for what may be asked of it.
+  Streaming& streaming() { return streaming_; }
+  const Streaming& streaming() const { return streaming_; }
 
   // See kFaultHelp: parse_fault("kind=close&count=2").
   void inject(Fault fault);
@@ -65,6 +70,7 @@ class Simulator {
   Reply poll(const Request& request, const std::string& queue);
   Reply take(const Request& request, const std::string& queue);
   std::optional<Reply> refuse(const Request& request, const std::string& queue) const;
+  void queue_event(const std::string& queue, std::string json);
   Reply with_fault(const std::string& on, const std::string& queue,
                    const std::function<Reply()>& normally);
 
@@ -79,6 +85,7 @@ class Simulator {
   RateLimit requests_in_a_second_;
   std::uint64_t throttled_ = 0;
 
+  Streaming streaming_;
   std::string ca_pem_;
   std::unique_ptr<Server> server_;  // last: answers until it is destroyed
 };
