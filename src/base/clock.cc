@@ -62,7 +62,14 @@ void SystemClock::sleep(Milliseconds duration) {
   stop_.wait(duration);
 }
 
+bool SystemClock::stop_requested() const {
+  return stop_.requested();
+}
+
 Milliseconds Deadline::left() const {
+  if (clock_.stop_requested()) {
+    return Milliseconds::zero();
+  }
   const auto left = std::chrono::duration_cast<Milliseconds>(end_ - clock_.steady());
   return std::max(left, Milliseconds::zero());
 }

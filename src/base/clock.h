@@ -27,6 +27,7 @@ class Clock {
   virtual TimePoint now() const = 0;       // wall clock, may jump
   virtual SteadyPoint steady() const = 0;  // never jumps
   virtual void sleep(Milliseconds) = 0;    // returns early when a stop is requested
+  virtual bool stop_requested() const { return false; }
 };
 
 class SystemClock : public Clock {
@@ -36,12 +37,13 @@ class SystemClock : public Clock {
   TimePoint now() const override;
   SteadyPoint steady() const override;
   void sleep(Milliseconds duration) override;
+  bool stop_requested() const override;
 
  private:
   const Stop& stop_;
 };
 
-// The end of the whole run: nothing new is begun after it.
+// The end of the whole run: nothing new is begun after it. A stop that is requested is the end.
 class Deadline {
  public:
   Deadline(const Clock& clock, Milliseconds from_now)

@@ -2,11 +2,13 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/login.h"
 
 namespace ohip {
 
@@ -63,6 +65,7 @@ struct Config {
   std::string ca_file;   // roots the gateway is verified against; empty: the system's
   std::string proxy;     // for the gateway, in libcurl's notation; empty: none. May be secret.
   std::string no_proxy;  // hosts that are reached without it
+  std::shared_ptr<Login> proxy_login = std::make_shared<Login>();  // of all who use it in this run
   bool external_data = false;      // ask OHIP for data value mappings
   int limit = 20;                  // events per poll
   int jobs = 8;                    // queues at a time

@@ -4,8 +4,8 @@ namespace ohip {
 
 using namespace std::chrono_literals;
 
-bool not_processed(const HttpResponse& response) {
-  return response.transfer == Transfer::kUnreachable || response.status == 429;
+bool was_not_sent(const HttpResponse& response) {
+  return response.transfer == Transfer::kUnreachable;
 }
 
 std::optional<Milliseconds> backoff(const HttpResponse& response, int attempt, Milliseconds left) {

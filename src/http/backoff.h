@@ -7,9 +7,12 @@
 
 namespace ohip {
 
-// Whether the server provably did nothing with the request: it was never sent, or it was answered
-// by 429.
-bool not_processed(const HttpResponse& response);
+// How requests are repeated one by one: those that were never sent, and those for a token, of which
+// any may be repeated. When a poll that was answered by 429 leaves again is for all polls together
+// to say (Pace).
+
+// Whether the request never reached the server, and may do so another time.
+bool was_not_sent(const HttpResponse& response);
 
 // The wait before try number attempt + 1, or nothing when there shall be none: the tries are used
 // up, or the wait (Retry-After where the server gave one, else doubling from half a second) would

@@ -8,8 +8,12 @@
 #include <array>
 #include <exception>
 #include <new>
+#include <utility>
 
 #include "base/handle.h"
+#include "base/login.h"
+#include "base/secrets.h"
+#include "http/connection.h"
 #include "http/easy.h"
 
 namespace ohip {
@@ -17,13 +21,22 @@ namespace {
 
 using HeaderList = Handle<curl_slist, curl_slist_free_all>;
 
-// A connection that idled for longer is not used again: the server may be closing it just now, and
-// a GET that dies with it must be reported as a possible loss. Common servers wait for 5 s and
-// more.
-constexpr long kMaxIdleSeconds = 3;
+using std::chrono::steady_clock;
+
+// A connection that idled for longer is not used: the server may be closing it just now, and a GET
+// that dies with it must be reported as a possible loss. Servers wait for a second and more.
+constexpr Milliseconds kMaxIdle{500};
+
+// That are made for one request, if each one turns out to be unfit before it is sent.
+constexpr int kMaxConnections = 3;
+
+// Of all heads and trailers of an exchange. A proxy's own are not counted.
+constexpr std::size_t kMaxHeaders = std::size_t{1} << 20;
 
 // Keeps the connection known to routers on the way while OPERA is thinking.
 constexpr long kKeepAliveSeconds = 30;
+
+constexpr const char* kProxyRefuses = "the proxy refuses the user name and password, or wants them";
 
 constexpr curl_off_t kMaxRetryAfter = 86'400;  // seconds
 
@@ -34,6 +47,17 @@ std::optional<std::string_view> header(CURL* easy, const char* name) {
     return std::nullopt;
   }
   return found->value;
+}
+
+// The proxy wants a user name and a password, and those that it was given are not the right ones.
+bool proxy_refuses(CURL* easy) {
+  constexpr long kProxyAuthenticationRequired = 407;
+  return get<long>(easy, CURLINFO_HTTP_CONNECTCODE) == kProxyAuthenticationRequired ||
+         get<long>(easy, CURLINFO_PROXY_ERROR) == CURLPX_USER_REJECTED;
+}
+
+bool is_over(const HttpRequest& request) {
+  return request.deadline != nullptr && request.deadline->left() == Milliseconds::zero();
 }
 
 // Of a request that was never sent.
@@ -52,17 +76,30 @@ Transfer unsent(CURLcode code) {
   }
 }
 
+// What is left of the last exchange for the next one: perhaps its connection.
+struct Last {
+  bool ended_clearly = false;
+  SteadyPoint end;
+
+  bool keeps(SteadyPoint now) const { return ended_clearly && now - end <= kMaxIdle; }
+};
+
 // One request and what becomes of it; libcurl's callbacks are its methods. What the request's own
 // callbacks throw waits in here until libcurl has returned.
 class Exchange {
  public:
-  Exchange(CURL* easy, const HttpRequest& request) : easy_(easy), request_(request) {
+  // login: the proxy's, or null.
+  Exchange(CURL* easy, Connection& connection, Login* login, const HttpRequest& request, Last& last)
+      : easy_(easy), connection_(connection), login_(login), request_(request), last_(last) {
     set(easy, CURLOPT_PREREQFUNCTION, on_prereq);
     set(easy, CURLOPT_PREREQDATA, this);
     set(easy, CURLOPT_HEADERFUNCTION, on_header);
     set(easy, CURLOPT_HEADERDATA, this);
     set(easy, CURLOPT_WRITEFUNCTION, on_write);
     set(easy, CURLOPT_WRITEDATA, this);
+    set(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    set(easy, CURLOPT_XFERINFODATA, this);
+    set(easy, CURLOPT_NOPROGRESS, 0L);
     set(easy, CURLOPT_ERRORBUFFER, error_.data());
   }
   ~Exchange() { curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, nullptr); }
@@ -70,11 +107,12 @@ class Exchange {
   Exchange& operator=(const Exchange&) = delete;
 
   HttpResponse run() {
-    const CURLcode code = curl_easy_perform(easy_);
+    const CURLcode code = perform();
     if (thrown_) {
       std::rethrow_exception(thrown_);
     }
     response_.transfer = transfer(code);
+    last_ = {.ended_clearly = ends_clearly(code), .end = steady_clock::now()};
     if (response_.transfer != Transfer::kWhole) {
       response_.error = why(code);
     }
@@ -89,10 +127,10 @@ class Exchange {
 
  private:
   static int on_prereq(void* self, char* /*to*/, char* /*from*/, int /*to_port*/,
-                       int /*from_port*/) noexcept {
+                       int from_port) noexcept {
     auto* exchange = static_cast<Exchange*>(self);
-    return exchange->guarded([&] { return exchange->may_send(); }) ? CURL_PREREQFUNC_OK
-                                                                   : CURL_PREREQFUNC_ABORT;
+    return exchange->guarded([&] { return exchange->may_send(from_port); }) ? CURL_PREREQFUNC_OK
+                                                                            : CURL_PREREQFUNC_ABORT;
   }
   static std::size_t on_header(char* data, std::size_t /*always 1*/, std::size_t size,
                                void* self) noexcept {
@@ -107,6 +145,14 @@ class Exchange {
     return exchange->guarded([&] { return exchange->take_body(piece); }) ? size : 0;
   }
 
+  // libcurl calls this about once a second, and more often while something happens.
+  static int on_progress(void* self, curl_off_t /*to come*/, curl_off_t /*came*/,
+                         curl_off_t /*to go*/, curl_off_t /*went*/) noexcept {
+    constexpr int kAbort = 1;
+    auto* exchange = static_cast<Exchange*>(self);
+    return exchange->guarded([&] { return exchange->may_go_on(); }) ? 0 : kAbort;
+  }
+
   template <typename Function>
   bool guarded(Function function) noexcept {
     try {
@@ -117,17 +163,72 @@ class Exchange {
     }
   }
 
+  // Until the request has left, each try is on another connection.
+  CURLcode perform() {
+    for (int connection = 1;; ++connection) {
+      begin_ = steady_clock::now();
+      unfit_ = false;
+      set(easy_, CURLOPT_FRESH_CONNECT, long{connection > 1 || !last_.keeps(begin_)});
+      set(easy_, CURLOPT_TIMEOUT_MS,
+          long{(request_.connect_timeout + request_.answer_timeout).count()});
+      const CURLcode code = curl_easy_perform(easy_);
+      if (!unfit_ || connection == kMaxConnections) {
+        return code;
+      }
+    }
+  }
+
   // libcurl asks again when a connection that it had kept died without a byte of an answer: it
   // would send the request a second time.
-  bool may_send() {
+  bool may_send(int local_port) {
     if (sent_) {
       return false;
     }
-    sent_ = !request_.on_send || request_.on_send();
-    return sent_;
+    connection_.choose(local_port);
+    if (login_ != nullptr) {
+      login_->accepted();
+    }
+    const SteadyPoint last_used = connection_.is_kept() ? last_.end : steady_clock::now();
+    if (!std::exchange(asked_, true) && request_.on_send && !request_.on_send()) {
+      return false;
+    }
+    unfit_ = !is_fit(last_used);  // the last look: nothing comes between this and the sending
+    if (unfit_) {
+      return false;
+    }
+    sent_ = true;
+    sent_at_ = steady_clock::now();
+    const auto passed = std::chrono::ceil<Milliseconds>(sent_at_ - begin_);
+    set(easy_, CURLOPT_TIMEOUT_MS, long{(passed + request_.answer_timeout).count()});
+    return true;
+  }
+
+  // On a fresh connection a TLS server's session tickets may wait.
+  bool is_fit(SteadyPoint last_used) const {
+    return steady_clock::now() - last_used <= kMaxIdle &&
+           !(connection_.is_kept() ? connection_.has_input() : connection_.has_ended());
+  }
+
+  // What libcurl's own time-outs do not end: it does not look at them while data comes, and knows
+  // nothing of the run's end.
+  bool may_go_on() {
+    const SteadyPoint now = steady_clock::now();
+    const bool late =
+        sent_ ? now - sent_at_ > request_.answer_timeout : now - begin_ > request_.connect_timeout;
+    if (now >= next_look_) {
+      constexpr Milliseconds kInterval{20};
+      next_look_ = now + kInterval;
+      over_ = !(sent_ && request_.takes) && is_over(request_);
+    }
+    timed_out_ = timed_out_ || late;
+    return !late && !over_;
   }
 
   bool take_header(std::string_view line) {
+    header_bytes_ += line.size();
+    if (header_bytes_ > kMaxHeaders) {
+      return false;
+    }
     if (line.starts_with("HTTP/")) {
       head_ended_ = false;
       take_status(line);
@@ -154,11 +255,13 @@ class Exchange {
   bool take_body(std::string_view piece) {
     std::string& body = response_.body;
     if (!response_.success()) {
+      enough_ = piece.size() > kMaxErrorBody - body.size();
       body += piece.substr(0, kMaxErrorBody - body.size());
-      return true;
+      return !enough_;
     }
-    too_large_ = piece.size() > kMaxBody - body.size();
-    piece = piece.substr(0, kMaxBody - body.size());
+    const std::size_t room = request_.max_body - body.size();
+    too_large_ = piece.size() > room;
+    piece = piece.substr(0, room);
     if (request_.on_body) {
       request_.on_body(piece);
     }
@@ -177,10 +280,24 @@ class Exchange {
             (header(easy_, "Content-Length") != "0" && !header(easy_, "Transfer-Encoding")));
   }
 
+  // Whether what comes next on this connection can only be the next answer. Of where an answer ends
+  // that bears no body, and a head that promises one, or says it twice, servers have other opinions
+  // than libcurl. Tokens are asked for once in 50 minutes, of another program than polls.
+  bool ends_clearly(CURLcode code) const {
+    const bool bodyless = response_.status == 204 || response_.status == 304;
+    const bool has_length = header(easy_, "Content-Length").value_or("0") != "0";
+    const bool has_coding = header(easy_, "Transfer-Encoding").has_value();
+    return code == CURLE_OK && head_ended_ && !request_.form &&
+           !(bodyless ? has_length || has_coding : has_length && has_coding);
+  }
+
   // libcurl is content with an answer that ends in its headers.
   Transfer transfer(CURLcode code) const {
+    if (!sent_ && proxy_refuses(easy_)) {
+      return Transfer::kProxyRefused;
+    }
     if (!sent_) {
-      return unsent(code);
+      return unfit_ || timed_out_ || over_ ? Transfer::kUnreachable : unsent(code);
     }
     if (response_.status == 0) {
       return Transfer::kNoAnswer;
@@ -188,17 +305,36 @@ class Exchange {
     if (too_large_) {
       return Transfer::kTooLarge;
     }
+    if (enough_) {
+      return Transfer::kWhole;
+    }
     return code == CURLE_OK && head_ended_ && !may_lack_body() ? Transfer::kWhole
                                                                : Transfer::kCutOff;
   }
 
   std::string why(CURLcode code) const {
     if (too_large_) {
-      return fmt::format("the answer is longer than {} MiB", kMaxBody >> 20);
+      return fmt::format("the answer is longer than {} bytes", request_.max_body);
     }
-    if (code == CURLE_OPERATION_TIMEDOUT && sent_) {
+    if (header_bytes_ > kMaxHeaders) {
+      return fmt::format("its head and trailers are longer than {} bytes", kMaxHeaders);
+    }
+    if (response_.transfer == Transfer::kProxyRefused) {
+      return kProxyRefuses;
+    }
+    if (unfit_) {
+      return "each connection ended before the request could be sent";
+    }
+    if (over_) {
+      return "the run's time is over";
+    }
+    if ((timed_out_ || code == CURLE_OPERATION_TIMEDOUT) && sent_) {
       return fmt::format("no {} within {:%Q %q}", response_.status == 0 ? "answer" : "end",
                          std::chrono::duration<double>(request_.answer_timeout));
+    }
+    if (timed_out_) {
+      return fmt::format("no connection within {:%Q %q}",
+                         std::chrono::duration<double>(request_.connect_timeout));
     }
     if (code == CURLE_ABORTED_BY_CALLBACK && sent_) {
       return "the connection was closed";
@@ -206,17 +342,29 @@ class Exchange {
     if (code == CURLE_OK) {
       return "the answer ends where its body should begin";
     }
-    return error_[0] != '\0' ? error_.data() : curl_easy_strerror(code);
+    return masked(error_[0] != '\0' ? error_.data() : curl_easy_strerror(code));
   }
 
   CURL* easy_;
+  Connection& connection_;
+  Login* login_;
   const HttpRequest& request_;
+  Last& last_;
   HttpResponse response_;
   std::array<char, CURL_ERROR_SIZE> error_{};
   std::exception_ptr thrown_;
+  SteadyPoint begin_;  // of this try
+  SteadyPoint sent_at_;
+  SteadyPoint next_look_;  // at the deadline
+  std::size_t header_bytes_ = 0;
+  bool asked_ = false;  // whether it may be sent
+  bool unfit_ = false;  // the connection, which is then closed
   bool sent_ = false;
   bool head_ended_ = false;
+  bool enough_ = false;  // of an error's body
   bool too_large_ = false;
+  bool timed_out_ = false;
+  bool over_ = false;  // the run's time
 };
 
 void append(HeaderList& list, const std::string& line) {
@@ -257,7 +405,8 @@ void set_common(CURL* easy) {
   set(easy, CURLOPT_HTTP09_ALLOWED, 0L);
   set(easy, CURLOPT_FOLLOWLOCATION, 0L);
   set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  set(easy, CURLOPT_MAXAGE_CONN, kMaxIdleSeconds);
+  set(easy, CURLOPT_MAXCONNECTS, 1L);
+  set(easy, CURLOPT_QUICK_EXIT, 1L);  // do not wait for a resolver that does not answer
   set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy, CURLOPT_TCP_KEEPIDLE, kKeepAliveSeconds);
   set(easy, CURLOPT_TCP_KEEPINTVL, kKeepAliveSeconds);
@@ -270,7 +419,6 @@ void set_request(CURL* easy, const HttpRequest& request, const HeaderList& heade
   set(easy, CURLOPT_URL, request.url.c_str());
   set(easy, CURLOPT_HTTPHEADER, headers.get());
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, long{request.connect_timeout.count()});
-  set(easy, CURLOPT_TIMEOUT_MS, long{(request.connect_timeout + request.answer_timeout).count()});
   if (request.form) {
     set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.form->size()));
     set(easy, CURLOPT_POSTFIELDS, request.form->data());
@@ -283,20 +431,53 @@ void set_request(CURL* easy, const HttpRequest& request, const HeaderList& heade
 }  // namespace
 
 struct CurlHttpClient::Impl {
-  HttpResponse send(const HttpRequest& request) const {
+  HttpResponse send(const HttpRequest& request) {
     const HeaderList headers = header_list(request);
     set_request(easy.get(), request, headers);
-    return Exchange(easy.get(), request).run();
+    return Exchange(easy.get(), connection, login(), request, last).run();
   }
 
+  HttpResponse send_in_turn(const HttpRequest& request) {
+    const SteadyPoint begin = steady_clock::now();
+    const auto give_up = [&] {
+      return steady_clock::now() - begin > request.connect_timeout || is_over(request);
+    };
+    HttpResponse response;
+    switch (login()->enter(give_up)) {
+      case Login::Turn::kRefused:
+        response.transfer = Transfer::kProxyRefused;
+        response.error = kProxyRefuses;
+        return response;
+      case Login::Turn::kGaveUp:
+        response.transfer = Transfer::kUnreachable;
+        response.error = "the proxy has not let anybody through yet";
+        return response;
+      case Login::Turn::kOffer:
+        break;
+    }
+    const Handle<Login, leave> guard(login());
+    response = send(request);
+    if (response.transfer == Transfer::kProxyRefused) {
+      login()->refused();
+    }
+    return response;
+  }
+
+  static void leave(Login* login) { login->leave(); }
+
+  Login* login() const { return route.proxy.empty() ? nullptr : route.proxy_login.get(); }
+
   Route route;
+  Connection connection;
   Easy easy = make_easy();
+  Last last;
 };
 
-CurlHttpClient::CurlHttpClient(Route route)
-    : impl_(std::make_unique<Impl>(Impl{.route = std::move(route)})) {
+CurlHttpClient::CurlHttpClient(Route route) : impl_(std::make_unique<Impl>()) {
+  impl_->route = std::move(route);
   set_common(impl_->easy.get());
   set_route(impl_->easy.get(), impl_->route);
+  impl_->connection.watch(impl_->easy.get());
 }
 
 CurlHttpClient::~CurlHttpClient() = default;
@@ -307,9 +488,12 @@ HttpResponse CurlHttpClient::send(const HttpRequest& request) {
     response.error = fmt::format("the value for header {} holds a control character", *name);
     return response;
   }
-  HttpResponse response = impl_->send(request);
+  const auto send_once = [&] {
+    return impl_->login() == nullptr ? impl_->send(request) : impl_->send_in_turn(request);
+  };
+  HttpResponse response = send_once();
   if (response.transfer == Transfer::kUntrusted && add_roots(impl_->easy.get(), impl_->route)) {
-    response = impl_->send(request);  // the first was not sent
+    response = send_once();  // the first was not sent
   }
   return response;
 }

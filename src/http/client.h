@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,16 +15,23 @@
 
 namespace ohip {
 
+// Oracle answers up to 10 MB (business events guide, "Technical Assumptions").
+inline constexpr std::size_t kMaxBody = std::size_t{32} << 20;
+inline constexpr std::size_t kMaxErrorBody = std::size_t{64} << 10;
+
 struct HttpRequest {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
-  std::optional<std::string> form;  // set: POST of an application/x-www-form-urlencoded body
-  Milliseconds connect_timeout{10'000};
-  // From the connection on until the last byte; time that connecting left over comes on top.
-  Milliseconds answer_timeout{30'000};
+  std::optional<std::string> form;       // set: POST of an application/x-www-form-urlencoded body
+  Milliseconds connect_timeout{10'000};  // of each try to connect: name, proxy and TLS included
+  Milliseconds answer_timeout{30'000};   // from the sending on until the last byte
+  const Deadline* deadline = nullptr;    // of the run: nothing is waited for beyond it. Null: none.
+  bool takes = false;  // the server deletes what it answers: once it is sent no deadline counts
+  std::size_t max_body = kMaxBody;  // of a 2xx answer
 
-  // Called once the connection stands, before the first byte of the request leaves. False: it is
-  // not sent.
+  // Called once, when the connection stands, before the first byte of the request leaves. False: it
+  // is not sent. If that took long, or the connection is of no use by then, the request leaves on
+  // another one.
   std::function<bool()> on_send;
   // Called with each piece of the body of a 2xx answer as it arrives.
   std::function<void(std::string_view)> on_body;
@@ -31,20 +39,21 @@ struct HttpRequest {
 
 // How an exchange ended.
 enum class Transfer {
-  kWhole,        // a whole answer, whatever its status
-  kUnreachable,  // resolving, connecting or the TLS handshake failed: never sent
-  kUntrusted,    // the server's certificate is not to be trusted: never sent
-  kNotSent,      // on_send said no, or the request could not be made
-  kNoAnswer,     // sent, and no status line came back
-  kCutOff,       // the answer began and did not end
-  kTooLarge,     // the answer was longer than kMaxBody: cut off there
+  kWhole,         // a whole answer, whatever its status
+  kUnreachable,   // resolving, connecting or the TLS handshake failed: never sent
+  kUntrusted,     // the server's certificate is not to be trusted: never sent
+  kProxyRefused,  // the proxy does not take user name and password, now or before: never sent
+  kNotSent,       // on_send said no, or the request could not be made
+  kNoAnswer,      // sent, and no status line came back
+  kCutOff,        // the answer began and did not end
+  kTooLarge,      // the answer was longer than max_body: cut off there
 };
 
 struct HttpResponse {
   Transfer transfer = Transfer::kNotSent;
   int status = 0;      // 0: no answer arrived
   std::string reason;  // the words of the status line, as the server sent them
-  // What arrived, after HTTP's own codings: at most kMaxBody bytes of a 2xx answer, the first
+  // What arrived, after HTTP's own codings: at most max_body bytes of a 2xx answer, the first
   // kMaxErrorBody of any other.
   std::string body;
   std::string content_type;                         // empty when absent
@@ -53,10 +62,6 @@ struct HttpResponse {
 
   bool success() const { return status / 100 == 2; }
 };
-
-// Oracle answers up to 10 MB (business events guide, "Technical Assumptions").
-inline constexpr std::size_t kMaxBody = std::size_t{32} << 20;
-inline constexpr std::size_t kMaxErrorBody = std::size_t{64} << 10;
 
 class HttpClient {
  public:
@@ -67,8 +72,9 @@ class HttpClient {
   virtual HttpResponse send(const HttpRequest& request) = 0;
 };
 
-// libcurl: HTTP/1.1, TLS 1.2 or better with verified certificates, no redirects; keeps its
-// connection for the next request. One thread at a time.
+// libcurl: HTTP/1.1, TLS 1.2 or better with verified certificates, no redirects. It keeps its
+// connection for the next request, and uses it only if nothing waits in it, nor can be about to
+// end it. One thread at a time.
 class CurlHttpClient : public HttpClient {
  public:
   // Throws Error kConfig when libcurl refuses a setting.

@@ -2,17 +2,20 @@
 
 #include <curl/curl.h>
 
+#include <memory>
 #include <string>
+
+#include "base/login.h"
 
 namespace ohip {
 
 // The way to a server, and whom it must prove to be.
 struct Route {
-  std::string ca_file;   // PEM file of trusted roots; empty: the system's
-  std::string proxy;     // in libcurl's notation; empty: none. May hold a password.
-  std::string no_proxy;  // hosts that are reached without it
-
-  bool operator==(const Route&) const = default;
+  std::string ca_file = {};   // PEM file of trusted roots; empty: the system's
+  std::string proxy = {};     // in libcurl's notation; empty: none. May hold a password.
+  std::string no_proxy = {};  // hosts that are reached without it
+  // How the proxy takes that password: all who share it offer a wrong one once. Null: not shared.
+  std::shared_ptr<Login> proxy_login = nullptr;
 };
 
 // TLS 1.2 or better with verified certificates; this proxy and none of libcurl's own variables.

@@ -4,14 +4,14 @@
 #include <rapidjson/document.h>
 
 #include <algorithm>
-#include <cctype>
 #include <string_view>
 #include <vector>
+
+#include "base/secrets.h"
 
 namespace ohip {
 namespace {
 
-constexpr std::size_t kMaxLine = 300;
 constexpr std::size_t kMaxPlainText = 200;
 
 using Words = std::vector<std::string>;
@@ -72,32 +72,13 @@ void add_body(Words& words, const HttpResponse& response) {
   }
 }
 
-// Also takes what would move a terminal's cursor or break a log line.
-std::string one_line(std::string_view text) {
-  std::string line;
-  for (const char c : text) {
-    if (std::isgraph(static_cast<unsigned char>(c)) != 0) {
-      line += c;
-    } else if (static_cast<unsigned char>(c) >= 0x80) {
-      line += '?';
-    } else if (!line.empty() && line.back() != ' ') {
-      line += ' ';
-    }
-  }
-  line.erase(line.find_last_not_of(' ') + 1);
-  if (line.size() > kMaxLine) {
-    line.replace(kMaxLine - 3, std::string::npos, "...");
-  }
-  return line;
-}
-
 }  // namespace
 
 std::string describe_answer(const HttpResponse& response) {
   Words words;
-  add(words, one_line(fmt::format("{} {}", response.status, response.reason)));
+  add(words, masked(fmt::format("{} {}", response.status, response.reason)));
   add_body(words, response);
-  return one_line(fmt::format("{}", fmt::join(words, ": ")));
+  return masked(fmt::format("{}", fmt::join(words, ": ")));
 }
 
 Error unsent_error(const HttpResponse& response) {
@@ -107,6 +88,10 @@ Error unsent_error(const HttpResponse& response) {
               "the gateway's certificate is not to be trusted: " + response.error,
               "check OHIP_GATEWAY_URL and this machine's clock; if a proxy or a private CA signs "
               "for the gateway, name its root certificates with --ca-file"};
+    case Transfer::kProxyRefused:
+      return {ExitStatus::kRefused, "OHIP cannot be reached: " + response.error,
+              "nothing was taken; check HTTPS_PROXY: special characters of its user name and "
+              "password are spelled %XX; this run does not try them again, because accounts lock"};
     case Transfer::kUnreachable:
       return {
           ExitStatus::kUnavailable, "OHIP cannot be reached: " + response.error,

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/secrets.h"
 #include "http/backoff.h"
 #include "http/wording.h"
 
@@ -25,7 +26,11 @@ using namespace std::chrono_literals;
 // Errors of the cache are never seen by anyone.
 constexpr ExitStatus kOnError = ExitStatus::kSpool;
 
+constexpr Milliseconds kConnectTimeout = 10s;
 constexpr Milliseconds kAnswerTimeout = 30s;
+
+// Oracle's tokens have some 2 KB.
+constexpr std::size_t kMaxAnswer = std::size_t{64} << 10;
 
 const unsigned char* bytes(const std::string& text) {
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): OpenSSL's bytes are unsigned
@@ -77,7 +82,7 @@ std::string read_private_file(const fs::path& path) {
 
 // Asking for a token again takes nothing from anyone.
 bool is_worth_another_try(const HttpResponse& response) {
-  return not_processed(response) || response.status >= 500 ||
+  return was_not_sent(response) || response.status == 429 || response.status >= 500 ||
          response.transfer == Transfer::kNoAnswer ||
          (response.success() && response.transfer == Transfer::kCutOff);
 }
@@ -114,9 +119,13 @@ OAuth::OAuth(const Gateway& gateway, const Credentials& credentials, const fs::p
       deadline_(deadline) {}
 
 std::string OAuth::token(HttpClient& http) {
+  const std::size_t failed_before = failures_;
   const std::lock_guard guard(mutex_);
   if (refusal_) {
     throw Error(*refusal_);
+  }
+  if (failures_ != failed_before) {  // while this thread waited
+    throw Error(*failure_);
   }
   if (!token_ || !token_->usable(clock_.now())) {
     token_ = load();
@@ -152,6 +161,9 @@ std::size_t OAuth::fetches() const {
 std::optional<AccessToken> OAuth::load() const {
   try {
     const std::optional<AccessToken> token = read_token(read_private_file(cache_file_));
+    if (token) {
+      keep_secret(token->value);
+    }
     return token && token->usable(clock_.now()) ? token : std::nullopt;
   } catch (const Error&) {
     return std::nullopt;
@@ -200,6 +212,7 @@ AccessToken OAuth::fetch(HttpClient& http) {
     const HttpResponse response = http.send(request());
     if (response.success() && response.transfer == Transfer::kWhole) {
       if (std::optional<AccessToken> token = parse_token_answer(response.body, clock_.now())) {
+        keep_secret(token->value);
         return *token;
       }
     }
@@ -210,6 +223,8 @@ AccessToken OAuth::fetch(HttpClient& http) {
     if (error.status() != ExitStatus::kUnavailable) {
       refusal_ = error;
     }
+    failure_ = error;
+    ++failures_;
     throw Error(error);
   }
 }
@@ -221,7 +236,10 @@ HttpRequest OAuth::request() const {
   request.headers = {{"Authorization", "Basic " + base64(c.client_id + ":" + c.client_secret)},
                      {"x-app-key", c.app_key},
                      {"Accept", "application/json"}};
-  request.answer_timeout = std::clamp<Milliseconds>(deadline_.left(), 1s, kAnswerTimeout);
+  request.connect_timeout = kConnectTimeout;
+  request.answer_timeout = kAnswerTimeout;
+  request.deadline = &deadline_;
+  request.max_body = kMaxAnswer;
   if (c.password_grant()) {
     request.form = fmt::format("grant_type=password&username={}&password={}",
                                percent_encode(c.username), percent_encode(c.password));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <filesystem>
 #include <mutex>
@@ -18,7 +19,8 @@ namespace ohip {
 // The access token of one gateway and one set of credentials. Token calls are charged, so it is
 // shared with other runs through a cache file in directory, .token-<hash of gateway and
 // credentials>.json (0600), and one run at a time asks for a new one. A cache that is broken,
-// foreign or cannot be written is as good as none. Thread-safe: one thread asks, the others wait.
+// foreign or cannot be written is as good as none. Thread-safe: one thread asks, the others wait
+// for what becomes of it, a token or an error.
 class OAuth {
  public:
   OAuth(const Gateway& gateway, const Credentials& credentials,
@@ -56,6 +58,8 @@ class OAuth {
   std::size_t fetches_ = 0;
   std::optional<AccessToken> token_;
   std::optional<Error> refusal_;
+  std::optional<Error> failure_;  // the last one
+  std::atomic<std::size_t> failures_ = 0;
 };
 
 }  // namespace ohip

@@ -79,7 +79,7 @@ ExitStatus check(const Config& config, Clock& clock, const Log& log) {
   checklist.step("configuration", [&] { return describe_config(config); });
   checklist.step("spool", [&] { return check_spool(config, clock); });
   checklist.step("token", [&] {
-    CurlHttpClient http({config.ca_file, config.proxy, config.no_proxy});
+    CurlHttpClient http({config.ca_file, config.proxy, config.no_proxy, config.proxy_login});
     OAuth oauth(config.gateway, config.credentials, config.spool_dir, clock, deadline);
     oauth.token(http);
     return config.gateway.url + " accepts the credentials";

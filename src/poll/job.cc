@@ -86,7 +86,7 @@ class Job {
   // from working is the problem of those queues that no other serves.
   void work(Turns& turns, StatusLine& status_line) noexcept {
     try {
-      CurlHttpClient http({config_.ca_file, config_.proxy, config_.no_proxy});
+      CurlHttpClient http({config_.ca_file, config_.proxy, config_.no_proxy, config_.proxy_login});
       while (const std::optional<std::size_t> i = turns.next()) {
         QueueRun& run = *runs_[*i];
         const std::size_t polls = run.polls();

@@ -17,10 +17,6 @@ using namespace std::chrono_literals;
 
 constexpr Milliseconds kConnectTimeout = 10s;
 
-// A connection that waited for longer is not used: the server may be closing it just now, and a GET
-// that dies with it is a possible loss. Common servers wait for 5 s and more.
-constexpr auto kLongestWait = 3s;
-
 std::string url(const Config& config, const std::string& hotel) {
   const std::string scope =
       config.scope == QueueScope::kHotel ? "/hotels/" + percent_encode(hotel) : "";
@@ -140,8 +136,7 @@ bool PollSource::may_try_again(const Poll& last, int attempt) {
     return true;
   }
   const Stopwatch watch(report_.steps.wait);
-  return last.too_late ||
-         (not_processed(response) && wait_for_next_try(response, attempt, clock_, deadline_));
+  return was_not_sent(response) && wait_for_next_try(response, attempt, clock_, deadline_);
 }
 
 PollSource::Poll PollSource::ask(Spool& spool, const std::function<void()>& permit) {
@@ -183,12 +178,12 @@ HttpRequest PollSource::request(Poll& poll, const std::function<void()>& permit)
       .form = {},
       .connect_timeout = std::clamp<Milliseconds>(deadline_.left(), 1s, kConnectTimeout),
       .answer_timeout = config_.poll_timeout,
+      .deadline = &deadline_,
+      .takes = true,
       .on_send =
           [&] {
-            const SteadyPoint connected = clock_.steady();
             permit();
-            poll.too_late = clock_.steady() - connected > kLongestWait;
-            return !poll.too_late && poll.part->asked();
+            return poll.part->asked();
           },
       .on_body = [&](std::string_view piece) { poll.part->write(piece); }};
   if (config_.external_data) {

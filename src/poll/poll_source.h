@@ -38,7 +38,6 @@ class PollSource : public Source {
     TimePoint time;
     std::optional<Spool::Part> part;
     HttpResponse response;
-    bool too_late = false;  // the permit came when the connection might be about to be closed
   };
 
   Poll ask(Spool& spool, const std::function<void()>& permit);

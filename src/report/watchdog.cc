@@ -32,14 +32,25 @@ void Watchdog::run_ended(ExitStatus status) {
   }
 }
 
+// The system's roots, because the configured ones are the gateway's. Its proxy is HTTPS_PROXY,
+// which is not for what is not encrypted.
+Route Watchdog::route() const {
+  const bool encrypted = config_.ping_url.starts_with("https:");
+  return {.ca_file = {},
+          .proxy = encrypted ? config_.proxy : std::string(),
+          .no_proxy = config_.no_proxy,
+          .proxy_login = config_.proxy_login};
+}
+
 // The url is not logged: whoever has it can send false pings.
 void Watchdog::ping(const std::string& what) const {
   try {
-    CurlHttpClient http({config_.ca_file, config_.proxy, config_.no_proxy});
+    CurlHttpClient http(route());
     HttpRequest request;
     request.url = fmt::format("{}/{}?rid={}", config_.ping_url, what, rid_);
     request.connect_timeout = kTimeout;
     request.answer_timeout = kTimeout;
+    request.max_body = kMaxErrorBody;
     const HttpResponse response = http.send(request);
     if (!response.success()) {
       log_.info("the watchdog did not take the ping '{}': {}", what,

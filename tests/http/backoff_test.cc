@@ -30,16 +30,15 @@ class StoppedClock : public FakeClock {
 
 }  // namespace
 
-TEST_CASE("only what was never sent or got a 429 is known not to be processed") {
-  CHECK(not_processed(of(Transfer::kUnreachable)));
-  CHECK(not_processed(of(Transfer::kWhole, 429)));
-  CHECK(not_processed(of(Transfer::kCutOff, 429)));
-  for (const Transfer transfer : {Transfer::kUntrusted, Transfer::kNotSent, Transfer::kNoAnswer}) {
-    CHECK_FALSE(not_processed(of(transfer)));
+TEST_CASE("what could not be sent may be sent another time, but not what must not be sent") {
+  CHECK(was_not_sent(of(Transfer::kUnreachable)));
+  for (const Transfer transfer :
+       {Transfer::kUntrusted, Transfer::kProxyRefused, Transfer::kNotSent, Transfer::kNoAnswer}) {
+    CHECK_FALSE(was_not_sent(of(transfer)));
   }
-  for (const int status : {200, 204, 401, 408, 500, 502, 503, 504}) {
-    CHECK_FALSE(not_processed(of(Transfer::kWhole, status)));
-    CHECK_FALSE(not_processed(of(Transfer::kCutOff, status)));
+  for (const int status : {200, 204, 401, 408, 429, 500, 502, 503, 504}) {
+    CHECK_FALSE(was_not_sent(of(Transfer::kWhole, status)));
+    CHECK_FALSE(was_not_sent(of(Transfer::kCutOff, status)));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 
 #include "base/error.h"
 #include "simulator/certificate.h"
@@ -24,7 +25,7 @@ HttpRequest get(const ScriptedServer& server, const std::string& path = "/") {
 }
 
 HttpResponse send(const HttpRequest& request, const std::string& ca_file = {}) {
-  return CurlHttpClient({.ca_file = ca_file, .proxy = {}, .no_proxy = {}}).send(request);
+  return CurlHttpClient({.ca_file = ca_file}).send(request);
 }
 
 bool has_header(const std::string& request, const std::string& line) {
@@ -78,7 +79,7 @@ TEST_CASE("a request is HTTP/1.1 with its headers and asks for no compression") 
   CHECK(has_header(sent, "Accept-Encoding: identity"));
 }
 
-TEST_CASE("a form is posted, and the next request is a GET again, on the same connection") {
+TEST_CASE("a form is posted, and the next request is a GET again, on another connection") {
   ScriptedServer server({answer("200 OK"), answer("200 OK")});
   CurlHttpClient http;
   HttpRequest request = get(server);
@@ -90,7 +91,7 @@ TEST_CASE("a form is posted, and the next request is a GET again, on the same co
   CHECK(has_header(post, "Content-Type: application/x-www-form-urlencoded"));
   CHECK(post.substr(post.find("\r\n\r\n") + 4) == "a=b&c=%20");
   CHECK(server.requests().at(1).rfind("GET ", 0) == 0);
-  CHECK(server.connections() == 1);
+  CHECK(server.connections() == 2);
 }
 
 TEST_CASE("a header value that would begin another header is not sent") {
@@ -123,6 +124,108 @@ TEST_CASE("a GET whose connection dies without an answer is sent once and no mor
     CHECK_FALSE(response.error.empty());
     CHECK(server.requests().size() == 2);
   }
+}
+
+TEST_CASE("a connection is kept for the next request") {
+  const Identity identity;
+  SSL_CTX* const tls = GENERATE(false, true) ? identity.context.get() : nullptr;
+  ScriptedServer server({answer("200 OK", "1"), answer("204 No Content"), answer("403 No", "{}"),
+                         answer("200 OK", "4")},
+                        tls);
+  CurlHttpClient http({.ca_file = identity.ca_file});
+  for (const int status : {200, 204, 403, 200}) {
+    CHECK(http.send(get(server)).status == status);
+  }
+  CHECK(server.connections() == 1);
+}
+
+TEST_CASE("a connection with anything in it is closed, and the request leaves on a fresh one") {
+  const Identity identity;
+  SSL_CTX* const tls = GENERATE(false, true) ? identity.context.get() : nullptr;
+  Step first = answer("200 OK", "first");
+  SECTION("bytes behind the answer") {
+    first.later = GENERATE("\r\n", "0\r\n\r\n", "{}", "HTTP/1.1 204 No Content\r\n\r\n",
+                           "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+                           "HTTP/1.1 503 Unavailable\r\nContent-Length: 2\r\n\r\n{}",
+                           "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+  }
+  SECTION("its end") {
+    first.then = GENERATE(Step::Then::kClose, Step::Then::kFarewell);
+  }
+  ScriptedServer server({first, answer("200 OK", "second")}, tls);
+  CurlHttpClient http({.ca_file = identity.ca_file});
+  REQUIRE(http.send(get(server)).body == "first");
+  HttpRequest request = get(server);
+  int asked = 0;
+  request.on_send = [&] {
+    ++asked;
+    std::this_thread::sleep_for(100ms);
+    return true;
+  };
+  const HttpResponse response = http.send(request);
+  CHECK(response.transfer == Transfer::kWhole);
+  CHECK(response.body == "second");
+  CHECK(asked == 1);
+  CHECK(server.requests().size() == 2);
+  CHECK(server.connections() == 2);
+}
+
+TEST_CASE("bytes that libcurl has left in OpenSSL's buffer are seen, too") {
+  const Identity identity;
+  Step first = answer("200 OK", std::string(5000, 'x'));
+  first.bytes += "HTTP/1.1 204 No Content\r\n\r\n";  // in the same TLS record
+  ScriptedServer server({first, answer("200 OK", "second")}, identity.context.get());
+  CurlHttpClient http({.ca_file = identity.ca_file});
+  REQUIRE(http.send(get(server)).body.size() == 5000);
+  CHECK(http.send(get(server)).body == "second");
+  CHECK(server.requests().size() == 2);
+}
+
+TEST_CASE("session tickets that wait are taken for an answer that may wait") {
+  const Identity identity;
+  Step first = answer("200 OK", "first");
+  first.then = Step::Then::kTickets;
+  ScriptedServer server({first, answer("200 OK", "second")}, identity.context.get());
+  CurlHttpClient http({.ca_file = identity.ca_file});
+  REQUIRE(http.send(get(server)).body == "first");
+  std::this_thread::sleep_for(100ms);
+  CHECK(http.send(get(server)).body == "second");
+  CHECK(server.connections() == 2);
+}
+
+TEST_CASE("behind an answer of doubtful end the connection is not used again") {
+  Step first = raw(
+      GENERATE(head("204 No Content", "Transfer-Encoding: chunked\r\n"),
+               head("204 No Content", "Content-Length: 2\r\n"),
+               head("200 OK", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") + "0\r\n\r\n"),
+      Step::Then::kKeep);
+  ScriptedServer server({first, answer("200 OK", "second")});
+  CurlHttpClient http;
+  http.send(get(server));
+  CHECK(http.send(get(server)).body == "second");
+  CHECK(server.connections() == 2);
+}
+
+TEST_CASE("a connection that has idled is not used: the server may be closing it") {
+  ScriptedServer server({answer("200 OK", "first"), answer("200 OK", "second")});
+  CurlHttpClient http;
+  SECTION("since the last answer") {
+    http.send(get(server));
+    std::this_thread::sleep_for(600ms);
+    http.send(get(server));
+  }
+  SECTION("since it was made, because on_send took long") {
+    HttpRequest request = get(server);
+    int asked = 0;
+    request.on_send = [&] {
+      ++asked;
+      std::this_thread::sleep_for(600ms);
+      return true;
+    };
+    CHECK(http.send(request).body == "first");
+    CHECK(asked == 1);
+  }
+  CHECK(server.connections() == 2);
 }
 
 TEST_CASE("what on_send forbids is not sent") {
@@ -283,6 +386,52 @@ TEST_CASE("of an error's body no more is kept than a person would read") {
   const HttpResponse response = send(get(server));
   CHECK(response.transfer == Transfer::kWhole);
   CHECK(response.body.size() == kMaxErrorBody);
+}
+
+TEST_CASE("nothing that a server sends without end is waited for or kept") {
+  HttpResponse response;
+  const auto answer_of = [&](const std::string& bytes, const std::string& later) {
+    Step step = raw(bytes, Step::Then::kFlood);
+    step.later = later;
+    ScriptedServer server({step});
+    const auto begin = std::chrono::steady_clock::now();
+    response = send(get(server));
+    CHECK(std::chrono::steady_clock::now() - begin < 20s);  // answer_timeout is 30 s
+  };
+  SECTION("an error's body") {
+    answer_of(head("503 Unavailable", "Transfer-Encoding: chunked\r\n"),
+              "3e8\r\n" + std::string(1000, 'x') + "\r\n");
+    CHECK(response.transfer == Transfer::kWhole);
+    CHECK(response.status == 503);
+    CHECK(response.body.size() == kMaxErrorBody);
+  }
+  SECTION("trailers") {
+    answer_of(head("200 OK", "Transfer-Encoding: chunked\r\n") + "2\r\n{}\r\n0\r\n",
+              "X-Trailer: " + std::string(1000, 'x') + "\r\n");
+    CHECK(response.body == "{}");
+    CHECK_FALSE(response.error.empty());
+  }
+  SECTION("headers") {
+    answer_of("HTTP/1.1 200 OK\r\n", "X-Header: " + std::string(1000, 'x') + "\r\n");
+    CHECK(response.transfer == Transfer::kCutOff);
+  }
+  SECTION("one header") {
+    answer_of("HTTP/1.1 200 OK\r\nX-Header: ", std::string(1000, 'x'));
+    CHECK(response.transfer == Transfer::kCutOff);
+  }
+  SECTION("interim answers") {
+    answer_of("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
+    CHECK(response.transfer == Transfer::kNoAnswer);
+  }
+}
+
+TEST_CASE("of a success no more is taken than the request allows") {
+  ScriptedServer server({answer("200 OK", std::string(2000, 'x'))});
+  HttpRequest request = get(server);
+  request.max_body = 1000;
+  const HttpResponse response = send(request);
+  CHECK(response.transfer == Transfer::kTooLarge);
+  CHECK(response.body.size() == 1000);
 }
 
 TEST_CASE("compression that nobody asked for is undone") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/secrets.h"
 #include "support/catch.h"
 
 using namespace ohip;
@@ -72,6 +73,17 @@ TEST_CASE("of a success nothing is told that its body says") {
         "200 OK: application/json of 17 bytes");
 }
 
+TEST_CASE("a gateway that repeats what it was sent gives no secret away") {
+  keep_secret("eyJhbGciOiJSUzI1NiJ9.x.y");
+  keep_secret("of-the-application");
+  CHECK(describe(R"({"title":"Unauthorized","detail":"Bearer eyJhbGciOiJSUzI1NiJ9.x.y"})") ==
+        "403 Forbidden: Unauthorized: Bearer ***");
+  CHECK(describe("x-app-key: of-the-application", "text/plain") == "403 Forbidden: x-app-key: ***");
+  CHECK(describe_answer(answer(403, "No of%2Dthe%2Dapplication")) == "403 No ***");
+  CHECK(describe_answer(answer(403, "No", std::string(300, 'x'), "text/of-the-application")) ==
+        "403 No: text/*** of 300 bytes");
+}
+
 TEST_CASE("whatever a server sends becomes one printable line of bounded length") {
   const std::string hostile =
       GENERATE("\x1b[2J\r\nohip-poll: error: \xC2\x9B\0x"s, std::string(200, '\n'),
@@ -84,6 +96,7 @@ TEST_CASE("whatever a server sends becomes one printable line of bounded length"
     CHECK(line.rfind("403", 0) == 0);
     CHECK(line.size() <= 300);
     CHECK(std::all_of(line.begin(), line.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+    CHECK(line.find("\xC2\x9B") == std::string::npos);
   }
 }
 
@@ -92,7 +105,9 @@ TEST_CASE("a request that was never sent is unavailable or misconfigured, with w
   CHECK(unsent(Transfer::kUntrusted).status() == ExitStatus::kConfig);
   CHECK(unsent(Transfer::kUntrusted).hint().find("--ca-file") != std::string::npos);
   CHECK(unsent(Transfer::kNotSent).status() == ExitStatus::kConfig);
-  for (const auto transfer : {Transfer::kUnreachable, Transfer::kUntrusted, Transfer::kNotSent}) {
+  CHECK(unsent(Transfer::kProxyRefused).status() == ExitStatus::kRefused);
+  for (const auto transfer : {Transfer::kUnreachable, Transfer::kUntrusted, Transfer::kNotSent,
+                              Transfer::kProxyRefused}) {
     CHECK(std::string(unsent(transfer).what()).find("why") != std::string::npos);
     CHECK_FALSE(unsent(transfer).hint().empty());
   }

@@ -3,11 +3,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <future>
+#include <latch>
 #include <memory>
 #include <thread>
 
+#include "base/secrets.h"
 #include "base/stop.h"
 #include "support/catch.h"
 #include "support/fake_clock.h"
@@ -337,6 +340,76 @@ TEST_CASE("threads that need a token at the same moment ask for one together") {
     CHECK(thread.get() == "T1");
   }
   CHECK(run->oauth.fetches() == 1);
+}
+
+TEST_CASE("who waited for a token shares the failure to get it") {
+  constexpr int kThreads = 8;
+  std::latch started(kThreads);
+  Step first = answer("503 Service Unavailable");
+  first.first = [&] {
+    started.wait();
+    std::this_thread::sleep_for(200ms);
+  };
+  const Step busy = answer("503 Service Unavailable");
+  Machine machine({first, busy, busy, busy, token_answer("T1")});
+  const auto run = machine.run();
+  std::vector<std::future<ExitStatus>> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.push_back(std::async(std::launch::async, [&] {
+      started.count_down();
+      return error_of(run->oauth).status();
+    }));
+  }
+  for (std::future<ExitStatus>& thread : threads) {
+    CHECK(thread.get() == ExitStatus::kUnavailable);
+  }
+  CHECK(machine.asked() == 4);
+  CHECK(run->token() == "T1");
+}
+
+TEST_CASE("of an answer that is too long for a token no more is read than one would need") {
+  Machine machine({answer("200 OK", std::string(1 << 20, '['))});
+  const auto run = machine.run();
+  for (int i = 0; i < 2; ++i) {
+    const Error error = error_of(run->oauth);
+    CHECK(error.status() == ExitStatus::kConfig);
+  }
+  CHECK(machine.asked() == 1);
+}
+
+TEST_CASE("neither a deadline nor a stop waits for a token") {
+  const Stop stop;
+  SystemClock clock(stop);
+  ScriptedServer server({raw("", Step::Then::kHang)});
+  const Credentials credentials = client_credentials();
+  const Gateway gateway{.url = server.url(), .host = "127.0.0.1"};
+  const TemporaryDirectory directory;
+  Milliseconds time = 30s;
+  std::thread other;
+  SECTION("the deadline") {
+    time = 300ms;
+  }
+  SECTION("a stop") {
+    other = std::thread([] {
+      std::this_thread::sleep_for(300ms);
+      raise(SIGTERM);
+    });
+  }
+  const Deadline deadline(clock, time);
+  OAuth oauth(gateway, credentials, directory.path(), clock, deadline);
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(error_of(oauth).status() == ExitStatus::kUnavailable);
+  CHECK(std::chrono::steady_clock::now() - begin < 15s);
+  CHECK(server.requests().size() == 1);
+  if (other.joinable()) {
+    other.join();
+  }
+}
+
+TEST_CASE("a token that the gateway repeats is not shown") {
+  Machine machine({token_answer("eyJhbGciOiJSUzI1NiJ9.of.ours")});
+  REQUIRE(machine.run()->token() == "eyJhbGciOiJSUzI1NiJ9.of.ours");
+  CHECK(masked("Bearer eyJhbGciOiJSUzI1NiJ9.of.ours is not valid") == "Bearer *** is not valid");
 }
 
 TEST_CASE("a refusal that another one found out is everyone's") {

@@ -1,20 +1,22 @@
 #pragma once
 
+#include <atomic>
+
 #include "base/clock.h"
 
 namespace ohip::test {
 
-// Time passes only where the code sleeps or the test says so.
+// Time passes only where the code sleeps or the test says so, in one thread.
 class FakeClock : public Clock {
  public:
   TimePoint now() const override {
-    return TimePoint(std::chrono::seconds(1'795'460'825)) + passed_;
+    return TimePoint(std::chrono::seconds(1'795'460'825)) + passed_.load();
   }
-  SteadyPoint steady() const override { return SteadyPoint(passed_); }
-  void sleep(Milliseconds duration) override { passed_ += duration; }
+  SteadyPoint steady() const override { return SteadyPoint(passed_.load()); }
+  void sleep(Milliseconds duration) override { passed_ = passed_.load() + duration; }
 
  private:
-  Milliseconds passed_{0};
+  std::atomic<Milliseconds> passed_{Milliseconds(0)};
 };
 
 }  // namespace ohip::test

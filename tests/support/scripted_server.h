@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <deque>
@@ -24,10 +25,13 @@ namespace ohip::test {
 
 // What the server does with one request.
 struct Step {
-  enum class Then { kKeep, kClose, kReset, kHang };
+  // kFarewell: the server sends nothing more (TLS's close_notify, TCP's FIN), but goes on reading.
+  // kTickets: a TLS server sends session tickets. kFlood: the later bytes again and again.
+  enum class Then { kKeep, kClose, kReset, kHang, kFarewell, kTickets, kFlood };
   std::string bytes;
   Then then = Then::kClose;
-  std::function<void()> first;  // called before any byte of the answer
+  std::function<void()> first = {};  // called before any byte of the answer
+  std::string later = {};            // sent a moment after it, on its own
 };
 
 inline std::string head(const std::string& status_line, const std::string& headers = {}) {
@@ -40,13 +44,12 @@ inline Step answer(const std::string& status_line, const std::string& body = {},
   return {.bytes = head(status_line,
                         headers + "Content-Length: " + std::to_string(body.size()) + "\r\n") +
                    body,
-          .then = Step::Then::kKeep,
-          .first = {}};
+          .then = Step::Then::kKeep};
 }
 
 // Anything, and then the connection ends.
 inline Step raw(std::string bytes, Step::Then then = Step::Then::kClose) {
-  return {.bytes = std::move(bytes), .then = then, .first = {}};
+  return {.bytes = std::move(bytes), .then = then};
 }
 
 // A server on loopback that does with each request, on whatever connection it comes, the script's
@@ -127,13 +130,28 @@ class ScriptedServer {
         const auto size = ssl_ ? SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size()))
                                : send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (size <= 0) {
+          socket_is_open_ = false;
           return;
         }
         bytes.remove_prefix(static_cast<std::size_t>(size));
       }
     }
 
+    void say_farewell() {
+      if (ssl_) {
+        SSL_shutdown(ssl_.get());
+      } else {
+        shutdown(socket_, SHUT_WR);
+      }
+    }
+    void send_tickets() {
+      SSL_new_session_ticket(ssl_.get());
+      SSL_do_handshake(ssl_.get());
+    }
+    bool is_open() const { return socket_is_open_; }
+
    private:
+    bool socket_is_open_ = true;
     int socket_;
     Handle<SSL, SSL_free> ssl_;
   };
@@ -157,18 +175,42 @@ class ScriptedServer {
         step.first();
       }
       stream.write(step.bytes);
-      if (step.then == Step::Then::kHang) {
-        stream.read();
+      if (!step.later.empty()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        stream.write(step.later);
       }
+      finish(stream, step);
       if (step.then == Step::Then::kReset) {
         const linger at_once = {.l_onoff = 1, .l_linger = 0};
         setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
       }
-      keep = step.then == Step::Then::kKeep;
+      keep = step.then == Step::Then::kKeep || step.then == Step::Then::kFarewell ||
+             step.then == Step::Then::kTickets;
     }
     const std::lock_guard lock(mutex_);
     std::erase(open_, socket);
     close(socket);
+  }
+
+  static void finish(Stream& stream, const Step& step) {
+    switch (step.then) {
+      case Step::Then::kHang:
+        stream.read();
+        break;
+      case Step::Then::kFarewell:
+        stream.say_farewell();
+        break;
+      case Step::Then::kTickets:
+        stream.send_tickets();
+        break;
+      case Step::Then::kFlood:
+        while (stream.is_open()) {
+          stream.write(step.later);
+        }
+        break;
+      default:
+        break;
+    }
   }
 
   static std::string read_request(Stream& stream) {
