@@ -32,6 +32,10 @@ const std::map<std::string, std::string> kDefaults = {
     {"topic.metadata.propagation.max.ms", "5000"},  // the topic exists: no waiting for it to appear
 };
 
+// Telemetry for brokers that ask for it (KIP-714), on by default from librdkafka 2.5 on. Up to 2.9
+// a client that ends waits for its own thread, whose wake-up it may have missed: a second.
+constexpr const char* kMetricsPush = "enable.metrics.push";
+
 // OCI Streaming: what its Kafka endpoint wants, and does not have.
 const std::map<std::string, std::string> kOciStreaming = {
     {"security.protocol", "SASL_SSL"},
@@ -124,6 +128,9 @@ KafkaProperties::KafkaProperties(KafkaProfile profile, Milliseconds deadline)
   };
   set_all(kDefaults);
   set_all({{"client.id", std::string(program_name())}});
+  if (is_known(kMetricsPush)) {
+    set_all({{kMetricsPush, "false"}});
+  }
   set_all({{"message.timeout.ms", std::to_string(deadline.count())}});
   if (profile == KafkaProfile::kOciStreaming) {
     set_all(kOciStreaming);

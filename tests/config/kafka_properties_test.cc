@@ -63,6 +63,15 @@ TEST_CASE("by default what is acknowledged is stored once, in order, where Java 
   CHECK(producer_error(properties).empty());
 }
 
+TEST_CASE("telemetry for brokers is off where librdkafka has it, unless asked for") {
+  const bool has_it = rd_kafka_version() >= 0x020500ff;
+  CHECK(with({}).contains("enable.metrics.push") == has_it);
+  if (has_it) {
+    CHECK(with({}).at("enable.metrics.push") == "false");
+    CHECK(with({{"enable.metrics.push", "true"}}).at("enable.metrics.push") == "true");
+  }
+}
+
 TEST_CASE("the profile oci-streaming is what OCI Streaming takes") {
   const Properties properties = with({}, KafkaProfile::kOciStreaming);
   CHECK(properties.at("security.protocol") == "SASL_SSL");
