@@ -1,10 +1,10 @@
 #include "kafka/client.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <optional>
-#include <thread>
 
 #include "base/error.h"
 #include "kafka/error.h"
@@ -14,11 +14,8 @@ namespace {
 
 using Reason = std::array<char, 512>;
 
-constexpr Milliseconds kSlice{50};  // after which a wait looks at what happened meanwhile
-constexpr Milliseconds kAnswer{2'000};
-constexpr Milliseconds kHandOver{1};      // for librdkafka's threads to notice that all is there
-constexpr Milliseconds kSettling{1'000};  // of a topic just created, of leaders just elected
-constexpr Milliseconds kProof{10'000};
+constexpr Milliseconds kSlice{50};    // after which a wait looks at what happened meanwhile
+constexpr Milliseconds kHandOver{1};  // for librdkafka's threads to notice that all is there
 constexpr Milliseconds kPurging{5'000};
 constexpr int kEverything =
     RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING;
@@ -27,34 +24,21 @@ SteadyPoint now() {
   return std::chrono::steady_clock::now();
 }
 
-bool is_known_to_brokers(const rd_kafka_conf_t* configuration) {
-  const auto is_set = [&](const char* name) { return !property(configuration, name).empty(); };
-  return property(configuration, "security.protocol").starts_with("sasl") ||
-         is_set("ssl.certificate.location") || is_set("ssl.certificate.pem") ||
-         is_set("ssl.keystore.location");
-}
-
-std::map<std::string, std::string> probe_properties(std::map<std::string, std::string> properties) {
-  properties.erase("transactional.id");
-  properties["acks"] = "2";
-  properties["enable.idempotence"] = "false";
-  properties["linger.ms"] = "0";
-  properties["message.timeout.ms"] = std::to_string(kProof.count());
-  return properties;
+bool offers_password(const std::map<std::string, std::string>& properties) {
+  const KafkaConfiguration configuration = kafka_configuration(properties);
+  return property(configuration.get(), "security.protocol").starts_with("sasl");
 }
 
 }  // namespace
 
 KafkaClient::KafkaClient(const std::map<std::string, std::string>& properties, const Log& log,
-                         Milliseconds fresh_for)
-    : log_(log), health_(fresh_for) {
+                         Milliseconds fresh_for, const std::filesystem::path& notes)
+    : log_(log),
+      health_(fresh_for),
+      gate_(!offers_password(properties)),
+      readiness_(*this, health_, log, properties, notes) {
   KafkaConfiguration configuration = kafka_configuration(properties);
   listen(configuration.get());
-  const bool idempotent = property(configuration.get(), "enable.idempotence") == "true";
-  has_producer_id_ = !idempotent;
-  if (idempotent && is_known_to_brokers(configuration.get())) {
-    probe_properties_ = probe_properties(properties);
-  }
   Reason reason{};
   kafka_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, configuration.get(), reason.data(), reason.size()));
   if (!kafka_) {
@@ -66,10 +50,15 @@ KafkaClient::KafkaClient(const std::map<std::string, std::string>& properties, c
   rd_kafka_queue_forward(main.get(), background.get());
 }
 
+KafkaClient::~KafkaClient() {
+  gate_.open();  // librdkafka's threads may wait there
+}
+
 void KafkaClient::listen(rd_kafka_conf_t* configuration) {
   rd_kafka_conf_set_opaque(configuration, this);
   rd_kafka_conf_set_log_cb(configuration, on_log);
   rd_kafka_conf_set_connect_cb(configuration, on_connect);
+  rd_kafka_conf_set_closesocket_cb(configuration, on_close);
   rd_kafka_conf_set_error_cb(configuration, on_error);
   rd_kafka_conf_set_dr_msg_cb(configuration, on_delivery);
 }
@@ -86,11 +75,17 @@ void KafkaClient::on_log(const rd_kafka_t* kafka, int /*level*/, const char* fac
 // librdkafka would offer a refused password again and again, until the account is locked.
 int KafkaClient::on_connect(int socket, const sockaddr* address, int length, const char* /*broker*/,
                             void* client) {
-  if (static_cast<const KafkaClient*>(client)->health_.lasting()) {
+  auto& self = *static_cast<KafkaClient*>(client);
+  if (!self.gate_.enter(socket) || self.health_.lasting()) {
     return ECONNABORTED;
   }
   const int result = ::connect(socket, address, static_cast<socklen_t>(length));
   return result == 0 || errno == EINPROGRESS ? 0 : errno;
+}
+
+int KafkaClient::on_close(int socket, void* client) {
+  static_cast<KafkaClient*>(client)->gate_.leave(socket);
+  return ::close(socket);
 }
 
 void KafkaClient::on_error(rd_kafka_t* /*kafka*/, int code, const char* text, void* client) {
@@ -99,6 +94,11 @@ void KafkaClient::on_error(rd_kafka_t* /*kafka*/, int code, const char* text, vo
     self.notice_death();
   } else {
     self.health_.failed(static_cast<rd_kafka_resp_err_t>(code), text);
+  }
+  if (self.health_.lasting()) {
+    self.gate_.refused();
+  } else {
+    self.gate_.failed();
   }
   const std::lock_guard lock(self.mutex_);
   self.changed_.notify_all();
@@ -152,112 +152,11 @@ void KafkaClient::check(const std::set<std::string>& topics) {
   asked_ = names;
   try {
     refusal_.reset();
-    ask_all(topics);
+    readiness_.ask(topics);
     health_.checked(names);
   } catch (const Error& error) {
     refusal_ = error;
     throw;
-  }
-}
-
-void KafkaClient::ask_all(const std::set<std::string>& topics) {
-  const bool answered = wait_for_answer();
-  const std::unique_ptr<KafkaClient> probe = new_probe(topics);
-  if (topics.empty()) {
-    metadata(nullptr);
-  }
-  for (const std::string& name : topics) {
-    ask(name);
-  }
-  if (probe) {
-    prove(*probe, topics);
-  } else if (!has_producer_id_) {
-    wait_for_producer_id(answered);
-  }
-  has_producer_id_ = true;
-}
-
-// librdkafka asks for it when it hears the first answer. The second question may overtake that one,
-// the next cannot: on its answer the id is there, or was refused to a user who may write nowhere.
-void KafkaClient::wait_for_producer_id(bool answered) {
-  if (!answered) {
-    metadata(nullptr);
-  }
-  metadata(nullptr);
-}
-
-// Metadata does not show who may write. A broker looks at that first, then refuses acks=2, which
-// Kafka has not had since 0.9, and stores nothing. In a client of its own, for this one must have
-// acks=all; made when this one has been let in, lest a wrong password be offered twice.
-std::unique_ptr<KafkaClient> KafkaClient::new_probe(const std::set<std::string>& topics) const {
-  const bool proven = std::includes(proven_.begin(), proven_.end(), topics.begin(), topics.end());
-  return proven || probe_properties_.empty()
-             ? nullptr
-             : std::make_unique<KafkaClient>(probe_properties_, log_, Milliseconds::zero());
-}
-
-void KafkaClient::prove(KafkaClient& probe, const std::set<std::string>& topics) {
-  std::vector<Record> records;
-  records.reserve(topics.size());
-  for (const std::string& name : topics) {
-    records.push_back({name, {}, "ohip-poll asks whether it may write", {}, {}, {}});
-  }
-  const std::vector<Delivery> fates = probe.send(records, now() + kProof);
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    if (const std::optional<Error> trouble = proof_trouble(fates[i], records[i].topic)) {
-      health_.bar(records[i].topic, *trouble);
-      throw Error(*trouble);
-    }
-    proven_.insert(records[i].topic);
-  }
-  health_.throw_if_hopeless(now());  // the producer id was refused meanwhile
-}
-
-// For the answer to the question that librdkafka asks by itself; false: none that can be waited
-// for. Ours would wait behind it, and be asked again when it has waited for a slice.
-bool KafkaClient::wait_for_answer() {
-  for (const SteadyPoint begin = now();;) {
-    const SteadyPoint slice = now() + kSlice;
-    char* const id = rd_kafka_clusterid(kafka_.get(), static_cast<int>(kSlice.count()));
-    if (id != nullptr || now() < slice) {
-      rd_kafka_mem_free(kafka_.get(), id);
-      return id != nullptr;
-    }
-    notice_death();
-    health_.throw_if_hopeless(begin);
-  }
-}
-
-void KafkaClient::ask(const std::string& topic_name) {
-  rd_kafka_topic_t* const handle = topic(topic_name);
-  if (handle == nullptr) {
-    fail(ExitStatus::kConfig, "Kafka: \"{}\" cannot be a topic's name", topic_name);
-  }
-  for (const SteadyPoint begin = now();;) {
-    const std::optional<KafkaTrouble> trouble = topic_trouble(metadata(handle)->topics[0]);
-    if (!trouble) {
-      return;
-    }
-    if (trouble->lasting || now() - begin > kSettling) {
-      health_.bar(topic_name, trouble->error);
-      throw Error(trouble->error);
-    }
-    std::this_thread::sleep_for(kSlice);
-  }
-}
-
-// Once a broker has answered; rd_kafka_metadata() sits out its time whatever goes wrong.
-KafkaMetadata KafkaClient::metadata(rd_kafka_topic_t* topic) {
-  for (const SteadyPoint begin = now();;) {
-    const rd_kafka_metadata_t* answer = nullptr;
-    rd_kafka_metadata(kafka_.get(), 0, topic, &answer, static_cast<int>(kAnswer.count()));
-    KafkaMetadata metadata(answer);
-    notice_death();
-    if (metadata && !health_.lasting()) {
-      health_.answered();
-      return metadata;
-    }
-    health_.throw_if_hopeless(begin);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,7 +20,9 @@
 #include "base/log.h"
 #include "event/record.h"
 #include "kafka/health.h"
+#include "kafka/password_gate.h"
 #include "kafka/publisher.h"
+#include "kafka/readiness.h"
 #include "kafka/types.h"
 
 namespace ohip {
@@ -43,42 +46,43 @@ struct Slot {
 // they happen, whichever thread waits for them. Thread-safe.
 class KafkaClient {
  public:
+  // notes: see KafkaReadiness.
   KafkaClient(const std::map<std::string, std::string>& properties, const Log& log,
-              Milliseconds fresh_for);
+              Milliseconds fresh_for, const std::filesystem::path& notes = {});
+  ~KafkaClient();
+  KafkaClient(const KafkaClient&) = delete;
+  KafkaClient& operator=(const KafkaClient&) = delete;
 
   // One thread at a time asks the cluster; those that waited for it take its answer.
   void check(const std::set<std::string>& topics);
 
   // Asks whether the topic exists and each of its partitions has a leader. Throws as check().
-  void ask(const std::string& topic_name);
+  void ask(const std::string& topic_name) { readiness_.ask_topic(topic_name); }
 
   // All at once; waits for their fates until the end.
   std::vector<Delivery> send(std::span<const Record> records, SteadyPoint end);
 
   // For what else librdkafka can do with a producer.
   rd_kafka_t* handle() const { return kafka_.get(); }
+  rd_kafka_topic_t* topic(const std::string& name);  // null when it cannot be a topic's name
 
   // Throws what no further attempt of this client can mend.
   void throw_if_lasting();
+  // Looks whether librdkafka has given the producer up, for KafkaHealth to know.
+  void notice_death();
+  // A broker has accepted the credentials.
+  void was_let_in() { gate_.open(); }
 
  private:
   // Called by librdkafka from threads of its own.
   static void on_log(const rd_kafka_t* kafka, int level, const char* facility, const char* text);
   static int on_connect(int socket, const sockaddr* address, int length, const char* broker,
                         void* client);
+  static int on_close(int socket, void* client);
   static void on_error(rd_kafka_t* kafka, int code, const char* text, void* client);
   static void on_delivery(rd_kafka_t* kafka, const rd_kafka_message_t* message, void* client);
 
   void listen(rd_kafka_conf_t* configuration);
-  rd_kafka_topic_t* topic(const std::string& name);
-  void notice_death();
-
-  void ask_all(const std::set<std::string>& topics);
-  bool wait_for_answer();
-  void wait_for_producer_id(bool answered);
-  std::unique_ptr<KafkaClient> new_probe(const std::set<std::string>& topics) const;
-  void prove(KafkaClient& probe, const std::set<std::string>& topics);
-  KafkaMetadata metadata(rd_kafka_topic_t* topic);
 
   void produce(const Record& record, const Slot& slot, SteadyPoint end);
   rd_kafka_resp_err_t enqueue(const Record& record, const Slot& slot);
@@ -86,11 +90,10 @@ class KafkaClient {
 
   const Log& log_;
   KafkaHealth health_;
-  std::map<std::string, std::string> probe_properties_;  // empty: nobody to ask about
+  PasswordGate gate_;
 
-  std::mutex asking_;             // of what follows: one thread asks
-  bool has_producer_id_ = false;  // or needs none
-  std::set<std::string> proven_;  // topics that this user may write to
+  std::mutex asking_;  // of what follows: one thread asks
+  KafkaReadiness readiness_;
   std::set<std::string> asked_;   // what was asked last,
   std::optional<Error> refusal_;  // how it ended,
   std::atomic<int> askings_ = 0;  // and how often so far

@@ -2,36 +2,47 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <span>
+
+#include "base/secrets.h"
 
 namespace ohip {
 namespace {
 
-// Of unavailability before a poll: the promise of exit status 69.
-constexpr const char* kLater = "nothing was taken, the next run tries again";
+// Of unavailability before a poll, the first of a run or a later one.
+constexpr const char* kLater = "nothing is taken while that lasts; the next run tries again";
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
+}
+
+// Of "sasl_ssl://host:9092/bootstrap: what went wrong"; empty where the text begins otherwise.
+std::string_view broker_address(std::string_view text) {
+  constexpr std::size_t kNone = std::string_view::npos;
+  const std::string_view name = text.substr(0, text.find(": "));
+  const std::size_t slash = name.rfind('/');
+  if (slash == kNone || name.size() == text.size()) {
+    return {};
+  }
+  const std::size_t scheme = name.find("://");
+  const std::size_t host = scheme == kNone ? 0 : scheme + 3;
+  return host < slash ? name.substr(host, slash - host) : std::string_view();
 }
 
 // "sasl_ssl://host:9092/bootstrap: Connect to ipv4#… failed: Connection refused (after 0ms in
 // state CONNECT)" → "Kafka: cannot reach host:9092: Connection refused"
 std::string readable(std::string_view text) {
   text = text.substr(0, text.rfind(" (after "));
-  constexpr std::size_t kNone = std::string_view::npos;
-  const std::size_t colon = text.find(": ");
-  const std::string_view name = text.substr(0, colon);
-  const std::size_t slash = name.rfind('/');
-  if (colon == kNone || slash == kNone) {
-    return fmt::format("Kafka: {}", text);
+  const std::string_view address = broker_address(text);
+  if (address.empty()) {
+    return fmt::format("Kafka: {}", masked(text));
   }
-  const std::size_t scheme = name.find("://");
-  const std::size_t host = scheme == kNone ? 0 : scheme + 3;
-  std::string_view why = text.substr(colon + 2);
+  std::string_view why = text.substr(text.find(": ") + 2);
   if (why.starts_with("Connect to ") && contains(why, "failed: ")) {
     why = why.substr(why.find("failed: ") + 8);
   }
-  return fmt::format("Kafka: cannot reach {}: {}", name.substr(host, slash - host), why);
+  return fmt::format("Kafka: cannot reach {}: {}", masked(address), masked(why));
 }
 
 Error unavailable(const std::string& what) {
@@ -150,9 +161,42 @@ std::string topic_hint(ExitStatus status) {
   }
 }
 
-}  // namespace
+const rd_kafka_metadata_topic_t* find_topic(const rd_kafka_metadata_t& answer,
+                                            std::string_view topic) {
+  const std::span topics(answer.topics, static_cast<std::size_t>(answer.topic_cnt));
+  const auto found = std::find_if(topics.begin(), topics.end(),
+                                  [&](const auto& one) { return one.topic == topic; });
+  return found == topics.end() ? nullptr : &*found;
+}
 
-KafkaTrouble connection_trouble(rd_kafka_resp_err_t code, std::string_view text) {
+std::span<const rd_kafka_metadata_partition_t> partitions_of(
+    const rd_kafka_metadata_topic_t& topic) {
+  return {topic.partitions, static_cast<std::size_t>(topic.partition_cnt)};
+}
+
+// host:port, as librdkafka writes it; empty where the answer has none.
+std::string address_of(const rd_kafka_metadata_t& answer, std::int32_t id) {
+  const std::span brokers(answer.brokers, static_cast<std::size_t>(answer.broker_cnt));
+  const auto found = std::find_if(brokers.begin(), brokers.end(),
+                                  [id](const auto& broker) { return broker.id == id; });
+  return found == brokers.end() ? "" : fmt::format("{}:{}", found->host, found->port);
+}
+
+// A broker may say any number, and librdkafka passes it on as if it were one of these.
+rd_kafka_resp_err_t known_code(const rd_kafka_metadata_topic_t& topic) {
+  static_assert(sizeof topic.err == sizeof(int));
+  int code = 0;
+  std::memcpy(&code, &topic.err, sizeof code);
+  return code > RD_KAFKA_RESP_ERR__BEGIN && code < RD_KAFKA_RESP_ERR_END_ALL
+             ? static_cast<rd_kafka_resp_err_t>(code)
+             : RD_KAFKA_RESP_ERR_UNKNOWN;
+}
+
+KafkaTrouble passing_topic_trouble(std::string_view topic, std::string_view what) {
+  return {unavailable(fmt::format("Kafka: topic {}: {}", topic, what)), false};
+}
+
+KafkaTrouble classify(rd_kafka_resp_err_t code, std::string_view text) {
   switch (code) {
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
@@ -170,8 +214,16 @@ KafkaTrouble connection_trouble(rd_kafka_resp_err_t code, std::string_view text)
   }
 }
 
+}  // namespace
+
+KafkaTrouble connection_trouble(rd_kafka_resp_err_t code, std::string_view text) {
+  KafkaTrouble trouble = classify(code, text);
+  trouble.address = broker_address(text);
+  return trouble;
+}
+
 Error fatal_trouble(rd_kafka_resp_err_t code, std::string_view text) {
-  const std::string message = fmt::format("Kafka: {}", text);
+  const std::string message = fmt::format("Kafka: {}", masked(text));
   switch (obstacle(code)) {
     case ExitStatus::kConfig:
       return {ExitStatus::kConfig, message,
@@ -183,22 +235,46 @@ Error fatal_trouble(rd_kafka_resp_err_t code, std::string_view text) {
   }
 }
 
-std::optional<KafkaTrouble> topic_trouble(const rd_kafka_metadata_topic_t& topic) {
-  if (topic.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    const ExitStatus status = obstacle(topic.err);
+std::optional<KafkaTrouble> topic_trouble(const rd_kafka_metadata_t& answer,
+                                          std::string_view topic) {
+  const rd_kafka_metadata_topic_t* const found = find_topic(answer, topic);
+  if (found == nullptr) {
+    return passing_topic_trouble(topic, "the broker's answer does not speak of it");
+  }
+  const rd_kafka_resp_err_t code = known_code(*found);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const ExitStatus status = obstacle(code);
     return KafkaTrouble{Error(status == ExitStatus::kPending ? ExitStatus::kUnavailable : status,
-                              about_topic(topic.topic, topic.err), topic_hint(status)),
+                              about_topic(topic, code), topic_hint(status)),
                         status == ExitStatus::kRefused};
   }
-  const std::span partitions(topic.partitions, static_cast<std::size_t>(topic.partition_cnt));
-  for (const rd_kafka_metadata_partition_t& partition : partitions) {
+  if (found->partition_cnt == 0) {
+    return passing_topic_trouble(topic, "it has no partition");
+  }
+  for (const rd_kafka_metadata_partition_t& partition : partitions_of(*found)) {
     if (partition.leader < 0) {
-      return KafkaTrouble{unavailable(fmt::format("Kafka: topic {}: partition {} has no leader",
-                                                  topic.topic, partition.id)),
-                          false};
+      return passing_topic_trouble(topic, fmt::format("partition {} has no leader", partition.id));
+    }
+    if (address_of(answer, partition.leader).empty()) {
+      return passing_topic_trouble(
+          topic, fmt::format("partition {} has a leader, broker {}, whose address nobody tells",
+                             partition.id, partition.leader));
     }
   }
   return std::nullopt;
+}
+
+std::vector<PartitionLeader> partition_leaders(const rd_kafka_metadata_t& answer,
+                                               std::string_view topic) {
+  std::vector<PartitionLeader> leaders;
+  for (const auto& partition : partitions_of(*find_topic(answer, topic))) {
+    leaders.push_back({partition.id, partition.leader, address_of(answer, partition.leader)});
+  }
+  return leaders;
+}
+
+bool is_brokers_answer(rd_kafka_resp_err_t code) {
+  return code > RD_KAFKA_RESP_ERR__END || code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE;
 }
 
 std::optional<Error> proof_trouble(const Delivery& delivery, std::string_view topic) {

@@ -30,6 +30,7 @@ void KafkaHealth::failed(rd_kafka_resp_err_t code, std::string_view text) {
   const KafkaTrouble trouble = connection_trouble(code, text);
   if (!trouble.lasting) {
     trouble_ = trouble.error;
+    unreachable_.insert_or_assign(trouble.address, trouble.error);
   } else if (!lasting_) {
     lasting_ = trouble.error;
   }
@@ -46,6 +47,11 @@ void KafkaHealth::answered() {
   const std::lock_guard lock(mutex_);
   trouble_.reset();
   all_down_ = false;
+}
+
+void KafkaHealth::reached_all() {
+  const std::lock_guard lock(mutex_);
+  unreachable_.clear();
 }
 
 void KafkaHealth::checked(const std::set<std::string>& topics) {
@@ -69,6 +75,12 @@ void KafkaHealth::bar(std::string_view topic, const Error& error) {
   if (needs_a_person(error.status())) {
     barred_.emplace(topic, error);
   }
+}
+
+std::optional<Error> KafkaHealth::trouble_with(const std::string& address) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = unreachable_.find(address);
+  return found == unreachable_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<Error> KafkaHealth::lasting() const {

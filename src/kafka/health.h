@@ -24,9 +24,13 @@ class KafkaHealth {
   void failed(rd_kafka_resp_err_t code, std::string_view text);  // an error callback
   void died(rd_kafka_resp_err_t code, std::string_view text);    // the producer, for ever
   void answered();                                               // any broker
+  void reached_all();                                            // each broker that was asked
   void checked(const std::set<std::string>& topics);
   void delivered(std::string_view topic, const Delivery& delivery);
   void bar(std::string_view topic, const Error& error);  // a person must mend it first
+
+  // Why the broker at host:port could not be reached, if it could not be when last tried.
+  std::optional<Error> trouble_with(const std::string& address) const;
 
   // No further attempt in this run can help.
   std::optional<Error> lasting() const;
@@ -45,8 +49,9 @@ class KafkaHealth {
   const Milliseconds fresh_for_;
   mutable std::mutex mutex_;
   std::optional<Error> lasting_;
-  std::optional<Error> trouble_;  // the latest since anything worked
-  bool all_down_ = false;         // since anything worked
+  std::optional<Error> trouble_;              // the latest since anything worked
+  std::map<std::string, Error> unreachable_;  // by host:port; librdkafka tells a reason once
+  bool all_down_ = false;                     // since anything worked
   std::map<std::string, SteadyPoint, std::less<>> checked_;
   std::map<std::string, Error, std::less<>> barred_;
 };

@@ -17,7 +17,7 @@ constexpr Milliseconds kPosition{20'000};
 PlainSink::PlainSink(const std::map<std::string, std::string>& properties, GroupPlace place,
                      const Log& log)
     : place_(std::move(place)),
-      publisher_(properties, log, kFresh),
+      publisher_(properties, log, {}, kFresh),
       log_(log),
       properties_(properties) {}
 

@@ -80,9 +80,9 @@ class Ends {
 }  // namespace
 
 KafkaPublisher::KafkaPublisher(const std::map<std::string, std::string>& properties, const Log& log,
-                               Milliseconds fresh_for)
-    : client_(std::async(std::launch::async, [properties, &log, fresh_for] {
-        return std::make_unique<KafkaClient>(properties, log, fresh_for);
+                               const std::filesystem::path& notes, Milliseconds fresh_for)
+    : client_(std::async(std::launch::async, [properties, &log, fresh_for, notes] {
+        return std::make_unique<KafkaClient>(properties, log, fresh_for, notes);
       })) {}
 
 KafkaPublisher::~KafkaPublisher() = default;

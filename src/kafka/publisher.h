@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <future>
 #include <map>
 #include <memory>
@@ -18,6 +19,9 @@
 namespace ohip {
 
 class KafkaClient;
+
+// In the spool's root: see KafkaPublisher.
+inline constexpr const char* kKafkaNotes = ".kafka-unasked";
 
 // A record's fate.
 struct Delivery {
@@ -60,8 +64,10 @@ class KafkaPublisher : public Publisher {
  public:
   // Begins to connect; returns at once. The properties are librdkafka's; the log is kept. What
   // check() finds is fresh for that long. An unknown property or a value that librdkafka refuses is
-  // an Error kConfig of every later call.
+  // an Error kConfig of every later call. notes: a file that remembers, from run to run, a cluster
+  // that stores the question who may write; an empty path: nothing is remembered.
   KafkaPublisher(const std::map<std::string, std::string>& properties, const Log& log,
+                 const std::filesystem::path& notes = {},
                  Milliseconds fresh_for = std::chrono::seconds(10));
   ~KafkaPublisher() override;
 

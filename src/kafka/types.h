@@ -18,6 +18,8 @@ using KafkaProducer = Handle<rd_kafka_t, rd_kafka_destroy>;
 using KafkaTopic = Handle<rd_kafka_topic_t, rd_kafka_topic_destroy>;
 using KafkaQueue = Handle<rd_kafka_queue_t, rd_kafka_queue_destroy>;
 using KafkaMetadata = Handle<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
+using KafkaPartitions =
+    Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
 using KafkaHeaders = Handle<rd_kafka_headers_t, rd_kafka_headers_destroy>;
 using KafkaError = Handle<rd_kafka_error_t, rd_kafka_error_destroy>;
 

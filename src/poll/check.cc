@@ -84,7 +84,7 @@ ExitStatus check(const Config& config, Clock& clock, const Log& log) {
     oauth.token(http);
     return config.gateway.url + " accepts the credentials";
   });
-  KafkaPublisher publisher(config.kafka, log);
+  KafkaPublisher publisher(config.kafka, log, config.spool_dir / kKafkaNotes);
   const bool connected = checklist.step("Kafka", [&] {
     publisher.check({});
     return config.kafka.at("bootstrap.servers") + " accepts the connection";

@@ -52,7 +52,7 @@ class Job {
       : config_(config),
         workers_(count_workers(config)),
         deadline_(clock, config.deadline),
-        publisher_(config.kafka, log),
+        publisher_(config.kafka, log, config.spool_dir / kKafkaNotes),
         oauth_(config.gateway, config.credentials, config.spool_dir, clock, deadline_),
         pace_(config.max_polls_per_minute, clock, deadline_),
         shared_{config, publisher_, oauth_, pace_, clock, deadline_, stop, log} {}

@@ -332,7 +332,7 @@ TEST_CASE("a topic that the user may not see is refused, the others are not") {
   MockKafka kafka;
   kafka.create("t", 1);
   kafka.create("u", 1);
-  KafkaPublisher publisher(properties(kafka.bootstrap()), kQuiet, milliseconds(0));
+  KafkaPublisher publisher(properties(kafka.bootstrap()), kQuiet, {}, milliseconds(0));
   CHECK_NOTHROW(publisher.check({"t", "u"}));
   rd_kafka_mock_topic_set_error(kafka.get(), "t", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
   const Error error = thrown_by([&] { publisher.check({"t", "u"}); });
@@ -345,7 +345,7 @@ TEST_CASE("an answer is fresh for a while, and no longer") {
   MockKafka kafka;
   kafka.create("t", 1);
   KafkaPublisher remembers(properties(kafka.bootstrap()), kQuiet);
-  KafkaPublisher forgets(properties(kafka.bootstrap()), kQuiet, milliseconds(0));
+  KafkaPublisher forgets(properties(kafka.bootstrap()), kQuiet, {}, milliseconds(0));
   remembers.check({"t"});
   forgets.check({"t"});
   rd_kafka_mock_partition_set_leader(kafka.get(), "t", 0, -1);
@@ -356,7 +356,7 @@ TEST_CASE("an answer is fresh for a while, and no longer") {
 TEST_CASE("no answer is fresh after a connection was lost") {
   MockKafka kafka;
   kafka.create("t", 1);
-  KafkaPublisher publisher(properties(kafka.bootstrap()), kQuiet, std::chrono::hours(1));
+  KafkaPublisher publisher(properties(kafka.bootstrap()), kQuiet, {}, std::chrono::hours(1));
   publisher.check({"t"});
   rd_kafka_mock_broker_set_down(kafka.get(), -1);
   ExitStatus status = ExitStatus::kOk;
