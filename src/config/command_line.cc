@@ -19,8 +19,8 @@ namespace {
 constexpr std::size_t kHelpWidth = 100;
 
 constexpr std::string_view kUsage =
-    "[--once | --drain | --run-for TIME | --check | --replay] --hotel CODE [--hotel CODE ...] "
-    "[options]";
+    "[--once | --drain | --run-for TIME | --check] --hotel CODE [--hotel CODE ...] [options]\n"
+    "  ohip-poll --replay | --list | --requeue FILE|all [options]";
 
 constexpr std::string_view kStreamUsage =
     "[--run-for TIME | --drain | --check] --chain CODE [options]";
@@ -64,6 +64,7 @@ struct ModeOption {
   const char* name;
   Mode mode;
   const char* help;
+  const char* argument = "";
 };
 
 constexpr std::array kModes = {
@@ -71,6 +72,12 @@ constexpr std::array kModes = {
     ModeOption{"drain", Mode::kDrain, "poll each queue until it is empty"},
     ModeOption{"check", Mode::kCheck, "test everything that a run needs, without taking an event"},
     ModeOption{"replay", Mode::kReplay, "publish what the spool holds, poll nothing"},
+    ModeOption{"list", Mode::kList,
+               "what the spool and its quarantine hold, with ages and reasons"},
+    ModeOption{
+        "requeue", Mode::kRequeue,
+        "put a file in quarantine, or all, back into the spool, for --replay or the next run",
+        "FILE"},
 };
 
 constexpr std::array kStreamModes = {
@@ -96,13 +103,17 @@ std::string default_text(const Setting& setting) {
   return setting.fallback.empty() ? "" : fmt::format("; default {}", setting.fallback);
 }
 
-void add_to_parser(const Setting& setting, cxxopts::Options& parser) {
+std::shared_ptr<cxxopts::Value> value_of(std::string_view argument) {
   const std::shared_ptr<cxxopts::Value> switched = cxxopts::value<bool>();
   const std::shared_ptr<cxxopts::Value> with_text = cxxopts::value<std::string>();
+  return argument.empty() ? switched : with_text;
+}
+
+void add_to_parser(const Setting& setting, cxxopts::Options& parser) {
   parser.add_options(std::string(setting.group))(
       std::string(setting.option),
       fmt::format("{} [{}{}]", setting.program_help(), setting.name, default_text(setting)),
-      setting.argument.empty() ? switched : with_text, std::string(setting.argument));
+      value_of(setting.argument), std::string(setting.argument));
 }
 
 bool takes_value(char letter) {
@@ -134,7 +145,7 @@ cxxopts::Options make_parser() {
                           std::string(streams() ? kStreamAbout : kAbout));
   parser.set_width(kHelpWidth).custom_help(std::string(streams() ? kStreamUsage : kUsage));
   for (const ModeOption& mode : modes()) {
-    parser.add_options("Mode")(mode.name, mode.help);
+    parser.add_options("Mode")(mode.name, mode.help, value_of(mode.argument), mode.argument);
   }
   if (streams()) {
     parser.add_options("Mode")(
@@ -244,6 +255,9 @@ Options read_options(const cxxopts::ParseResult& result) {
       add_property(argument.value(), options.properties);
     } else if (argument.key() == kFrom) {
       options.from = argument.value();
+    } else if (argument.key() == "requeue") {
+      // NOLINTNEXTLINE(performance-inefficient-vector-operation): one, as a rule
+      options.requeue.push_back(argument.value());
     }
   }
   if (!result.unmatched().empty()) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/config.h"
 #include "config/value.h"
@@ -10,7 +11,8 @@ namespace ohip {
 
 // The command line, not yet judged but for its own grammar.
 struct Options {
-  std::optional<Mode> mode;  // nothing: none was named
+  std::optional<Mode> mode;          // nothing: none was named
+  std::vector<std::string> requeue;  // --requeue
   LogLevel log_level = LogLevel::kWarning;
   std::string from;   // --from: "highest" or an offset; empty: not given
   Values settings;    // by the setting's name in the environment

@@ -126,14 +126,26 @@ bool wants_sasl_password(const std::map<std::string, std::string>& kafka) {
          (mechanism->second == "PLAIN" || mechanism->second.starts_with("SCRAM"));
 }
 
+// The spool says which queues there are.
+bool finds_queues(Mode mode) {
+  return mode == Mode::kReplay || mode == Mode::kList || mode == Mode::kRequeue;
+}
+
+bool uses_kafka(Mode mode) {
+  return mode != Mode::kList && mode != Mode::kRequeue;
+}
+
 std::vector<std::string> missing_settings(const Config& config) {
   std::vector<std::string> missing;
+  if (!uses_kafka(config.mode)) {
+    return missing;
+  }
   need(config.kafka.contains("bootstrap.servers"), "KAFKA_BOOTSTRAP_SERVERS", missing);
   if (wants_sasl_password(config.kafka)) {
     need(config.kafka.contains("sasl.username"), "KAFKA_SASL_USERNAME", missing);
     need(config.kafka.contains("sasl.password"), "KAFKA_SASL_PASSWORD", missing);
   }
-  if (config.mode == Mode::kReplay) {
+  if (finds_queues(config.mode)) {
     return missing;
   }
   need(!config.gateway.url.empty(), "OHIP_GATEWAY_URL", missing);
@@ -159,6 +171,15 @@ void check_complete(const Config& config, const Environment& environment) {
     throw Error(ExitStatus::kConfig, fmt::format("not configured: {}", fmt::join(missing, "; ")),
                 fmt::format("NAME=value lines in {} will do; see '{} --help'", file.string(),
                             program_name()));
+  }
+}
+
+// What the spool holds of a hotel that is no longer configured is not forgotten.
+void choose_hotels(Config& config, const Options& options) {
+  const bool named =
+      options.settings.contains("OHIP_HOTELS") || options.settings.contains("OHIP_HOTELS_FILE");
+  if (finds_queues(config.mode) && !named) {
+    config.hotels.clear();
   }
 }
 
@@ -279,7 +300,11 @@ Config load_config(const Options& options, const Environment& environment) {
   }
   config.config_file = config_file;
   choose_mode(config, options);
-  config.kafka = kafka_properties(config, layers, options.properties);
+  config.requeue = options.requeue;
+  choose_hotels(config, options);
+  if (uses_kafka(config.mode)) {
+    config.kafka = kafka_properties(config, layers, options.properties);
+  }
   keep_secrets(config);
   choose_state_topic(config);
   config.spool_dir_named = !config.spool_dir.empty();

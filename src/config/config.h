@@ -15,7 +15,7 @@ namespace ohip {
 struct Options;
 
 // kRunFor of ohip-stream without a time: until the access token ends.
-enum class Mode { kOnce, kDrain, kRunFor, kCheck, kReplay };
+enum class Mode { kOnce, kDrain, kRunFor, kCheck, kReplay, kList, kRequeue };
 enum class QueueScope { kHotel, kChain };
 enum class KafkaProfile { kKafka, kOciStreaming };
 
@@ -50,8 +50,11 @@ struct Shard {
 // Everything a run needs to know; made once, checked, never changed.
 struct Config {
   Mode mode = Mode::kOnce;
+  std::vector<std::string> requeue;   // files in quarantine, or "all"
   std::filesystem::path config_file;  // the one that was read, empty: none
-  std::vector<std::string> hotels;    // of this shard
+  // Of this shard. Where the spool says which queues there are (kReplay, kList, kRequeue): those
+  // that the command line names, and empty stands for all.
+  std::vector<std::string> hotels;
   Shard shard;
   QueueScope scope = QueueScope::kHotel;
   std::string external_system;

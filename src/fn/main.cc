@@ -28,8 +28,10 @@ ExitStatus serve(int argc, char** argv) {
     fmt::print("{}", options.text);
     return ExitStatus::kOk;
   }
-  if (options.mode == Mode::kCheck) {
-    fail(ExitStatus::kUsage, "--check is for ohip-poll: a call runs the job");
+  if (options.mode == Mode::kCheck || options.mode == Mode::kList ||
+      options.mode == Mode::kRequeue) {
+    fail(ExitStatus::kUsage,
+         "--check, --list and --requeue are for ohip-poll: a call runs the job");
   }
   const Environment environment = process_environment();
   const Stop stop;

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <exception>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -61,12 +63,26 @@ class Job {
     for (const QueueName& queue : queues_in_order(config_)) {
       runs_.push_back(std::make_unique<QueueRun>(shared_, queue));
     }
+    if (config_.mode == Mode::kReplay && runs_.empty()) {
+      say_where_nothing_waits();
+    }
     Turns turns(runs_.size(), deadline_, shared_.stop);
     work_together(turns);
     conclude(report);
   }
 
  private:
+  // A person looks, perhaps in the wrong place.
+  void say_where_nothing_waits() const {
+    std::error_code error;
+    if (std::filesystem::exists(config_.spool_dir, error)) {
+      shared_.log.info("nothing waits in the spool {}", config_.spool_dir.string());
+    } else {
+      shared_.log.warning("there is no spool at {}; --spool-dir names another",
+                          config_.spool_dir.string());
+    }
+  }
+
   // Where a thread cannot be had after all, fewer workers serve all queues, too.
   void work_together(Turns& turns) {
     StatusLine status_line(runs_.size(), deadline_, shared_.log);

@@ -12,6 +12,8 @@
 #include "config/kafka_properties.h"
 #include "poll/check.h"
 #include "poll/job.h"
+#include "poll/listing.h"
+#include "poll/requeue.h"
 #include "report/metrics.h"
 #include "report/report.h"
 #include "report/tell.h"
@@ -44,7 +46,15 @@ void tell_all(const RunReport& report, const Config& config, const Clock& clock,
        [&] { watchdog.run_ended(report.status); });
 }
 
-ExitStatus run(int argc, char** argv) {
+ExitStatus run(const Config& config, Clock& clock, const Stop& stop, const Log& log) {
+  Watchdog watchdog(config, log);
+  tell(log, "the watchdog is not told that the run began", [&] { watchdog.run_began(); });
+  const RunReport report = run_job(config, clock, stop, log);
+  tell_all(report, config, clock, log, watchdog);
+  return report.status;
+}
+
+ExitStatus start(int argc, char** argv) {
   const Options options = parse_command_line(argc, argv);
   if (!options.text.empty()) {
     print(options.text);
@@ -55,18 +65,20 @@ ExitStatus run(int argc, char** argv) {
   const Stop stop;
   SystemClock clock(stop);
   const Log log(level_for(config), config.log_format, make_request_id());
-  if (config.mode == Mode::kCheck) {
-    return check(config, clock, log);
+  switch (config.mode) {
+    case Mode::kCheck:
+      return check(config, clock, log);
+    case Mode::kList:
+      return list_spool(config, clock, log);
+    case Mode::kRequeue:
+      return requeue(config, clock, stop, log);
+    default:
+      return run(config, clock, stop, log);
   }
-  Watchdog watchdog(config, log);
-  tell(log, "the watchdog is not told that the run began", [&] { watchdog.run_began(); });
-  const RunReport report = run_job(config, clock, stop, log);
-  tell_all(report, config, clock, log, watchdog);
-  return report.status;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program([&] { return run(argc, argv); });
+  return run_program([&] { return start(argc, argv); });
 }

@@ -1,7 +1,11 @@
 #include "poll/queues.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "spool/spool.h"
@@ -9,13 +13,17 @@
 namespace ohip {
 namespace {
 
-// Those of the named hotels, or all.
+// The queue is one of the named hotels', or none is named.
+bool is_named(const Config& config, const QueueName& queue) {
+  const bool hotels_queue =
+      std::find(config.hotels.begin(), config.hotels.end(), queue.hotel) != config.hotels.end();
+  const bool chains_queue = config.scope == QueueScope::kChain && queue.hotel == kChainQueue;
+  return config.hotels.empty() || hotels_queue || chains_queue;
+}
+
 std::vector<QueueName> pending_queues(const Config& config) {
   std::vector<QueueName> queues = Spool::pending_queues(config.spool_dir);
-  std::erase_if(queues, [&](const QueueName& queue) {
-    return !config.hotels.empty() && std::find(config.hotels.begin(), config.hotels.end(),
-                                               queue.hotel) == config.hotels.end();
-  });
+  std::erase_if(queues, [&](const QueueName& queue) { return !is_named(config, queue); });
   return queues;
 }
 
@@ -47,6 +55,19 @@ std::vector<QueueName> configured_queues(const Config& config) {
 std::vector<QueueName> queues_in_order(const Config& config) {
   return in_order(
       config, config.mode == Mode::kReplay ? pending_queues(config) : configured_queues(config));
+}
+
+Inventory inventory_of(const Config& config) {
+  std::error_code error;
+  if (!std::filesystem::exists(config.spool_dir, error) && !error) {
+    throw Error(ExitStatus::kConfig,
+                fmt::format("there is no spool at {}", config.spool_dir.string()),
+                "--spool-dir names another: systemd's units have theirs in /var/lib/ohip-poll");
+  }
+  Inventory inventory = take_inventory(config.spool_dir);
+  std::erase_if(inventory.queues,
+                [&](const SpoolQueue& held) { return !is_named(config, held.queue); });
+  return inventory;
 }
 
 }  // namespace ohip

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "spool/inventory.h"
 #include "spool/queue.h"
 
 namespace ohip {
@@ -15,5 +16,9 @@ std::vector<QueueName> configured_queues(const Config& config);
 // not been polled for longest: where there are more queues than the pace allows in one run, the
 // next run begins with the others. Throws Error kSpool.
 std::vector<QueueName> queues_in_order(const Config& config);
+
+// What the spool holds of the named hotels, or of all. Throws Error kConfig where there is no
+// spool: a person looks in the wrong place.
+Inventory inventory_of(const Config& config);
 
 }  // namespace ohip

@@ -21,6 +21,10 @@ struct QueueName {
 
 inline constexpr std::string_view kChainQueue = "@chain";
 
+// In a queue's directory.
+inline constexpr const char* kLock = "lock";
+inline constexpr const char* kQuarantine = "quarantine";
+
 // A code as a file name: what is neither letter, digit, '-', '_' nor a dot inside becomes %XX, so
 // that no name can leave its directory or hide in it, and reads back.
 std::string escape_name(std::string_view code);

@@ -21,9 +21,7 @@ constexpr ExitStatus kOnError = ExitStatus::kSpool;
 constexpr std::string_view kReserved = ".reserved";
 constexpr std::string_view kPart = ".part";
 constexpr std::string_view kWhole = ".json";
-constexpr const char* kLock = "lock";
 constexpr const char* kUnserved = "unserved";
-constexpr const char* kQuarantine = "quarantine";
 
 // Oracle: up to 20 events "with a payload size up to 10 MB".
 constexpr off_t kRoom = off_t{10} << 20;
@@ -104,11 +102,6 @@ void seal(int fd, std::size_t size, const fs::path& path) {
   sync_file(fd, path, kOnError);
 }
 
-std::optional<TimePoint> received_by_name(const fs::path& file) {
-  const std::string stem = file.stem().string();
-  return parse_basic_utc(stem.substr(0, stem.find('-')));
-}
-
 // The epoch where there is no such file.
 TimePoint modified(const fs::path& file) {
   struct stat status = {};
@@ -154,12 +147,17 @@ std::vector<QueueName> Spool::pending_queues(const fs::path& root) {
   return queues;
 }
 
+TimePoint Spool::received(const fs::path& file) {
+  const std::string stem = file.stem().string();
+  return parse_basic_utc(stem.substr(0, stem.find('-'))).value_or(modified(file));
+}
+
 Spool::Glance Spool::glance(const fs::path& root, const QueueName& queue) {
   Glance glance;
   const fs::path directory = queue.directory(root);
   for (const fs::path& file : list_readable(directory)) {
     if (is_batch(file)) {
-      const TimePoint received = received_by_name(file).value_or(modified(file));
+      const TimePoint received = Spool::received(file);
       ++glance.pending;
       glance.oldest_pending = std::min(glance.oldest_pending.value_or(received), received);
     }
@@ -217,7 +215,7 @@ Batch Spool::read(const std::string& file) const {
   const std::size_t dash = stem.find('-');
   return {.file = file,
           .request_id = dash == std::string::npos ? "" : stem.substr(dash + 1),
-          .received = received_by_name(path).value_or(modified(path)),
+          .received = Spool::received(path),
           .body = std::move(body),
           .storage_error = {}};
 }

@@ -35,6 +35,9 @@ class Spool {
   // The queues under root that hold anything to deliver.
   static std::vector<QueueName> pending_queues(const std::filesystem::path& root);
 
+  // When the answer in this file came: as its name says, or else when the file was last changed.
+  static TimePoint received(const std::filesystem::path& file);
+
   // What can be seen of a queue without its lock; nothing is made, and what cannot be read is not
   // there.
   struct Glance {

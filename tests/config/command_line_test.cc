@@ -26,6 +26,15 @@ TEST_CASE("without a mode each queue is polled once") {
   CHECK(parse({"--drain"}).mode == Mode::kDrain);
   CHECK(parse({"--check"}).mode == Mode::kCheck);
   CHECK(parse({"--replay"}).mode == Mode::kReplay);
+  CHECK(parse({"--list"}).mode == Mode::kList);
+}
+
+TEST_CASE("files to be put back may be several, and any text is one") {
+  const Options options = parse({"--requeue", "a,b.json", "--requeue=all"});
+  CHECK(options.mode == Mode::kRequeue);
+  CHECK(options.requeue == std::vector<std::string>{"a,b.json", "all"});
+  CHECK(parse_error({"--requeue"}).status() == ExitStatus::kUsage);
+  CHECK(mentions(parse_error({"--requeue", "all", "--replay"}), "exclude each other"));
 }
 
 TEST_CASE("two modes exclude each other") {

@@ -383,6 +383,26 @@ TEST_CASE("a replay needs Kafka and the spool only") {
   CHECK_FALSE(mentions(error, "OHIP_GATEWAY_URL"));
 }
 
+TEST_CASE("what the spool holds can be seen and put back whatever else is configured, or is not") {
+  for (const char* option : {"--list", "--requeue=all"}) {
+    Environment environment = empty_environment();
+    environment.root = true;
+    CHECK(load(environment, {option}).spool_dir == "/var/spool/ohip-poll");
+    environment.variables["KAFKA_ACKS"] = "none of these";
+    environment.variables["OHIP_HOTELS"] = "ABC";
+    CHECK(load(environment, {option}).hotels.empty());
+    CHECK(load(environment, {option, "--hotel", "DEF"}).hotels == std::vector<std::string>{"DEF"});
+  }
+}
+
+TEST_CASE("a replay is of all hotels, unless the command line names some") {
+  Environment environment = complete_environment();
+  CHECK_FALSE(load(environment).hotels.empty());
+  CHECK(load(environment, {"--replay"}).hotels.empty());
+  CHECK(load(environment, {"--replay", "--hotel", "DEF"}).hotels ==
+        std::vector<std::string>{"DEF"});
+}
+
 TEST_CASE("a user name selects the password grant and wants a password") {
   Environment environment = environment_with("OHIP_USERNAME", "user");
   CHECK(mentions(load_error(environment), "OHIP_PASSWORD"));

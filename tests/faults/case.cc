@@ -95,6 +95,22 @@ void Case::preload(std::size_t batches) {
   }
 }
 
+void Case::put_aside() {
+  for (const std::string& hotel : hotels_) {
+    const fs::path quarantine = queue_of(hotel) / "quarantine";
+    fs::create_directories(quarantine);
+    const auto put = [&](const std::string& ending, const std::string& bytes) {
+      const fs::path file = quarantine / ("20261123T190705.000000Z-earlier" + ending);
+      std::ofstream(file) << bytes;
+      std::ofstream(fs::path(file).replace_extension(".reason")) << "why\n";
+    };
+    const auto next = [&] { return preloaded_.emplace_back(stage.generator.next(hotel)); };
+    put(".json", fmt::format(R"({{"businessEventData":[{},{},{}]}})", next(), next(), next()));
+    put(".1.json", next());
+    put(".2.json", next());
+  }
+}
+
 std::vector<std::string> Case::command(const std::vector<std::string>& arguments) const {
   std::vector<std::string> words = {OHIP_POLL_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());

@@ -54,6 +54,9 @@ class Case {
   void enqueue(std::size_t events);
   // Files that an earlier run is said to have left in each hotel's spool, 20 events each.
   void preload(std::size_t batches);
+  // What an earlier run is said to have put into each hotel's quarantine: an answer of three events
+  // and two single ones, each with its reason.
+  void put_aside();
 
   // The program, behind the words of prefix (strace and its options).
   test::Result run(const std::vector<std::string>& arguments = {"--once"},

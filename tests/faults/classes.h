@@ -26,6 +26,7 @@ void cut_gzip(Row& row, std::size_t stride);
 void answer(Row& row, std::size_t stride);      // every other damage to an answer
 void kafka(Row& row, std::size_t stride);       // Kafka fails before, during and after the poll
 void concurrent(Row& row, std::size_t stride);  // two at once
+void requeued(Row& row, std::size_t stride);    // killed or failing while it puts back
 void outage(Row& row, std::size_t stride);      // a thousand batches in the spool
 
 }  // namespace ohip::faults

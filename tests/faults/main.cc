@@ -43,6 +43,7 @@ const std::vector<Class> kClasses = {
     {"answer", "late, malformed, not OHIP's", ohip::faults::answer, 1},
     {"kafka", "Kafka fails", ohip::faults::kafka, 1},
     {"concurrent", "two at once", ohip::faults::concurrent, 1},
+    {"requeue", "putting back, killed or failing", ohip::faults::requeued, 7},
     {"outage", "a thousand batches in the spool", ohip::faults::outage, 10},
 };
 
