@@ -386,10 +386,14 @@ struct WebSocket::Impl {
   void read_some() {
     budget = kReadPerTurn;
     more = false;
-    if (wslay_event_get_read_enabled(frames.get()) != 0 && wslay_event_recv(frames.get()) != 0 &&
-        !at_end) {
+    if (wslay_event_get_read_enabled(frames.get()) == 0) {
+      return;
+    }
+    const int result_code = wslay_event_recv(frames.get());
+    if (result_code == WSLAY_ERR_NOMEM) {
       throw std::bad_alloc();
     }
+    no_frame = result_code != 0 && !at_end;  // wslay has closed, without a code
   }
 
   // What cannot be sent does not end the connection at once: the peer's reason may wait to be read.
@@ -410,10 +414,10 @@ struct WebSocket::Impl {
     }
     if (wslay_event_get_read_enabled(context) == 0 && !at_end) {  // because of what came
       set_close_timer();
-      return sent || stuck || !broken.empty() ? std::optional(our_end("")) : std::nullopt;
+      return sent || stuck || !broken.empty() ? std::optional(our_end()) : std::nullopt;
     }
     if (at_end || stuck || (!broken.empty() && have_read && !more)) {
-      return sent || stuck ? our_end("") : WebSocketEnd{.reason = "the connection was closed"};
+      return closing_by_us ? our_end() : WebSocketEnd{.reason = "the connection was closed"};
     }
     return std::nullopt;
   }
@@ -435,12 +439,12 @@ struct WebSocket::Impl {
     return end;
   }
 
-  WebSocketEnd our_end(std::string reason) const {
-    return {.code = wslay_event_get_close_sent(frames.get()) != 0
-                        ? wslay_event_get_status_code_sent(frames.get())
-                        : kBrokenConnection,
-            .reason = std::move(reason),
-            .by_us = true};
+  WebSocketEnd our_end() const {
+    const int code = no_frame ? WSLAY_CODE_PROTOCOL_ERROR
+                     : wslay_event_get_close_sent(frames.get()) != 0
+                         ? wslay_event_get_status_code_sent(frames.get())
+                         : kBrokenConnection;
+    return {.code = code, .reason = {}, .by_us = true};
   }
 
   void set_close_timer() {
@@ -474,6 +478,7 @@ struct WebSocket::Impl {
   std::size_t progress = 0;                         // bytes since the last sign of life
   bool refused = false;                             // what came is not taken any more
   bool at_end = false;                              // nothing more can be read
+  bool no_frame = false;                            // what came is none
   bool hung_up = false;                             // so poll(2) says
   std::string broken;                               // why nothing more can be sent
   std::optional<steady_clock::time_point> closing;  // when closing must be over
