@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/content_coding.h"
 #include "event/event_reader.h"
 #include "event/json_cursor.h"
 
@@ -17,6 +18,10 @@ constexpr std::array<std::string_view, 9> kBesideEvents = {
     "dataValueMapping", "links",        "warnings",  "hasMore", "count", "limit",
     "offset",           "totalResults", "totalPages"};
 
+// What OHIP's largest answer (10 MB: business events guide, "Technical Assumptions") may become
+// when its compression is undone.
+constexpr std::size_t kMostText = std::size_t{32} << 20;
+
 // Null, or an empty array or object.
 bool holds_nothing(std::string_view json) {
   JsonCursor cursor(json);
@@ -24,9 +29,9 @@ bool holds_nothing(std::string_view json) {
   return json == "null" || (nested && (cursor.peek() == ']' || cursor.peek() == '}'));
 }
 
-void splice(std::string& event, std::string_view mapping) {
-  event.pop_back();
-  event.append(R"(,"dataValueMapping":)").append(mapping).push_back('}');
+std::string_view without_bom(std::string_view body) {
+  constexpr std::string_view kBom = "\xef\xbb\xbf";
+  return body.substr(body.starts_with(kBom) ? kBom.size() : 0);
 }
 
 struct KeyReader : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, KeyReader> {
@@ -41,8 +46,13 @@ struct KeyReader : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, KeyReader> {
 // false when the body ends too early or cannot be understood any further.
 class Decoder {
  public:
-  Decoder(const Batch& batch, const Origin& origin)
-      : builder_(batch, origin), cursor_(without_bom(batch.body)) {}
+  // The text is the batch's body without its content codings, whose flaw is damage.
+  Decoder(const Batch& batch, const Origin& origin, std::string_view text, const Uncoded& uncoded)
+      : builder_(batch, origin),
+        cursor_(without_bom(text)),
+        proven_(batch.whole && uncoded.ended && uncoded.flaw.empty()) {
+    damage(uncoded.flaw);
+  }
 
   Decoded decode() && {
     for (int number = 1; !cursor_.at_end(); ++number) {
@@ -53,19 +63,27 @@ class Decoder {
       if (number == 2) {
         damage("it holds more than one JSON document");
       }
-      if (!document()) {
-        decoded_.cut_off = true;
-        damage(end_of_sense());
+      proven_ = document();
+      if (!proven_) {
         break;
       }
+    }
+    if (decoded_.events > kMostEvents) {
+      return too_many_events();
+    }
+    if (!proven_) {
+      decoded_.cut_off = true;
+      damage(end_of_sense());
     }
     return std::move(decoded_);
   }
 
  private:
-  static std::string_view without_bom(std::string_view body) {
-    constexpr std::string_view kBom = "\xef\xbb\xbf";
-    return body.substr(body.starts_with(kBom) ? kBom.size() : 0);
+  static Decoded too_many_events() {
+    Decoded decoded;
+    decoded.damage = fmt::format("it holds more than {} events", kMostEvents);
+    decoded.events = kMostEvents + 1;
+    return decoded;
   }
 
   bool document() {
@@ -74,10 +92,8 @@ class Decoder {
     has_events_ = false;
     is_other_ = false;
     const bool whole = object();
-    if (!mapping_.empty()) {
-      for (std::size_t i = first; i < decoded_.records.size(); ++i) {
-        splice(decoded_.records[i].value, mapping_);
-      }
+    for (std::size_t i = first; i < decoded_.records.size(); ++i) {
+      decoded_.records[i].mapping = mapping_;
     }
     if (whole && is_other_ && !has_events_) {
       damage("it has no businessEventData");
@@ -132,7 +148,7 @@ class Decoder {
   bool event() {
     EventReader reader;
     const auto value = cursor_.value(reader, R"("businessEvent)");
-    if (!value) {
+    if (!value || ++decoded_.events > kMostEvents) {
       return false;
     }
     std::string flaw = find_flaw(*value, reader);
@@ -174,20 +190,21 @@ class Decoder {
   }
 
   std::string end_of_sense() {
-    const std::size_t whole = decoded_.records.size() + decoded_.rejects.size();
-    return cursor_.at_end() ? fmt::format("it ends too early; whole events in it: {}", whole)
-                            : fmt::format("its JSON is broken at byte {}; whole events before: {}",
-                                          cursor_.position(), whole);
+    return cursor_.at_end()
+               ? fmt::format("it ends too early; whole events in it: {}", decoded_.events)
+               : fmt::format("its JSON is broken at byte {}; whole events before: {}",
+                             cursor_.position(), decoded_.events);
   }
 
   void damage(const std::string& what) {
-    if (decoded_.damage.find(what) == std::string::npos) {
+    if (!what.empty() && decoded_.damage.find(what) == std::string::npos) {
       decoded_.damage += (decoded_.damage.empty() ? "" : "; ") + what;
     }
   }
 
   RecordBuilder builder_;
   JsonCursor cursor_;
+  bool proven_;               // that the text ends where it should
   std::string_view mapping_;  // of the document that is being walked; empty: none
   bool has_events_ = false;   // it has the member for them
   bool is_other_ = false;     // it has a member that Oracle's answers don't have
@@ -196,8 +213,19 @@ class Decoder {
 
 }  // namespace
 
+bool is_blank(std::string_view body) {
+  return JsonCursor(without_bom(body)).at_end();
+}
+
 Decoded decode(const Batch& batch, const Origin& origin) {
-  return Decoder(batch, origin).decode();
+  Uncoded uncoded = undo_content_codings(batch.body, kMostText);
+  std::unique_ptr<const std::string> text;
+  if (uncoded.text) {
+    text = std::make_unique<const std::string>(std::move(*uncoded.text));
+  }
+  Decoded decoded = Decoder(batch, origin, text ? *text : batch.body, uncoded).decode();
+  decoded.text = std::move(text);
+  return decoded;
 }
 
 }  // namespace ohip

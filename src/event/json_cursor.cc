@@ -31,6 +31,29 @@ const char* skip_ascii(const char* p, const char* end) {
 
 }  // namespace
 
+void LenientView::step(char taken) {
+  const bool digit = taken >= '0' && taken <= '9';
+  switch (place_) {
+    case Place::kDigit:
+      if (digit) {
+        next_ = std::find_if(next_, end_, [](char c) { return c < '0' || c > '9'; });
+      }
+      [[fallthrough]];
+    case Place::kOutside:
+      place_ = taken == '"' ? Place::kString : digit ? Place::kDigit : Place::kOutside;
+      break;
+    case Place::kString:
+      place_ = taken == '"' ? Place::kOutside : taken == '\\' ? Place::kEscape : Place::kString;
+      break;
+    case Place::kEscape:
+      place_ = taken == 'u' ? Place::kHex : Place::kString;
+      break;
+    case Place::kHex:
+      place_ = Place::kString;
+      break;
+  }
+}
+
 bool JsonCursor::at_end() {
   position_ = std::min(text_.find_first_not_of(kSpace, position_), text_.size());
   return position_ == text_.size();

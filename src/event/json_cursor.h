@@ -4,6 +4,7 @@
 #include <rapidjson/reader.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,8 +31,76 @@ class InSituView {
 
  private:
   const char* begin_;
+
+ protected:
   const char* next_;
   const char* end_;
+};
+
+// The same for what JSON allows and RapidJSON does not: numbers that no double holds, and half of a
+// surrogate pair (RFC 8259, 6 and 8.2). It shows of a run of digits two, and of \ud83d \u083d.
+class LenientView : public InSituView {
+ public:
+  using InSituView::InSituView;
+
+  char Peek() const {
+    const char c = InSituView::Peek();
+    return place_ == Place::kHex && (c == 'd' || c == 'D') ? '0' : c;
+  }
+  char Take() {
+    const char c = Peek();
+    InSituView::Take();
+    step(c);
+    return c;
+  }
+
+ private:
+  enum class Place { kOutside, kDigit, kString, kEscape, kHex };
+
+  void step(char taken);
+
+  Place place_ = Place::kOutside;
+};
+
+// Hands on to another handler, up to a depth.
+template <typename Handler>
+class DepthLimit {
+ public:
+  explicit DepthLimit(Handler& handler) : handler_(handler) {}
+
+  bool Null() { return handler_.Null(); }
+  bool Bool(bool value) { return handler_.Bool(value); }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool copy) {
+    return handler_.RawNumber(text, size, copy);
+  }
+  bool String(const char* text, rapidjson::SizeType size, bool copy) {
+    return handler_.String(text, size, copy);
+  }
+  bool Key(const char* text, rapidjson::SizeType size, bool copy) {
+    return handler_.Key(text, size, copy);
+  }
+  bool StartObject() { return ++depth_ <= kDeepest && handler_.StartObject(); }
+  bool StartArray() { return ++depth_ <= kDeepest && handler_.StartArray(); }
+  bool EndObject(rapidjson::SizeType members) {
+    --depth_;
+    return handler_.EndObject(members);
+  }
+  bool EndArray(rapidjson::SizeType elements) {
+    --depth_;
+    return handler_.EndArray(elements);
+  }
+  // Numbers are texts here: never called.
+  bool Int(int /*value*/) { return false; }
+  bool Uint(unsigned /*value*/) { return false; }
+  bool Int64(std::int64_t /*value*/) { return false; }
+  bool Uint64(std::uint64_t /*value*/) { return false; }
+  bool Double(double /*value*/) { return false; }
+
+ private:
+  static constexpr std::size_t kDeepest = 1'000'000;
+
+  Handler& handler_;
+  std::size_t depth_ = 0;
 };
 
 struct JsonValue {
@@ -52,14 +121,17 @@ class JsonCursor {
   // Steps over the next byte if it is this one.
   bool take(char c);
   // Steps over the next value; the handler (RapidJSON's, as InSituView says) hears what is in it.
-  // Nesting costs eight bytes a level and no stack. Nothing when the text ends within the value,
-  // or when it is so broken that its end cannot be told. A broken one ends where its brackets do,
-  // at the latest before `, { <landmark>`: a quote too many turns the rest of a text inside out,
-  // but such a sequence, with a name's opening quote in it, never stands in a string.
+  // Nesting costs eight bytes a level and no stack, up to a million levels. Nothing when the text
+  // ends within the value, or when it is so broken that its end cannot be told. A broken one ends
+  // where its brackets do, at the latest before `, { <landmark>`: a quote too many turns the rest
+  // of a text inside out, but such a sequence, with a name's opening quote in it, never stands in a
+  // string.
   template <typename Handler>
   std::optional<JsonValue> value(Handler& handler, std::string_view landmark = {});
 
  private:
+  template <typename View, typename Handler>
+  rapidjson::ParseResult parse(Handler& handler, std::size_t begin);
   std::size_t end_of_broken(std::size_t begin, std::string_view landmark) const;
   std::size_t end_before(std::size_t place, std::string_view landmark) const;
 
@@ -74,18 +146,32 @@ std::string unescape(std::string_view escaped);
 
 bool valid_utf8(std::string_view text);
 
-template <typename Handler>
-std::optional<JsonValue> JsonCursor::value(Handler& handler, std::string_view landmark) {
+template <typename View, typename Handler>
+rapidjson::ParseResult JsonCursor::parse(Handler& handler, std::size_t begin) {
   using namespace rapidjson;
   constexpr unsigned kFlags =
       kParseIterativeFlag | kParseInsituFlag | kParseStopWhenDoneFlag | kParseNumbersAsStringsFlag;
+  View stream(text_.substr(begin));
+  DepthLimit<Handler> limited(handler);
+  const ParseResult result = reader_.Parse<kFlags>(stream, limited);
+  position_ = begin + stream.Tell();
+  return result;
+}
+
+template <typename Handler>
+std::optional<JsonValue> JsonCursor::value(Handler& handler, std::string_view landmark) {
+  using namespace rapidjson;
   if (at_end()) {
     return std::nullopt;
   }
   const std::size_t begin = position_;
-  InSituView stream(text_.substr(begin));
-  const ParseResult result = reader_.Parse<kFlags>(stream, handler);
-  position_ += stream.Tell();
+  const Handler untouched = handler;
+  ParseResult result = parse<InSituView>(handler, begin);
+  if (result.Code() == kParseErrorNumberTooBig ||
+      result.Code() == kParseErrorStringUnicodeSurrogateInvalid) {
+    handler = untouched;
+    result = parse<LenientView>(handler, begin);
+  }
   JsonValue value;
   if (result.IsError()) {
     const std::size_t end = end_of_broken(begin, landmark);
@@ -93,7 +179,8 @@ std::optional<JsonValue> JsonCursor::value(Handler& handler, std::string_view la
       return std::nullopt;
     }
     position_ = end;
-    value.error = GetParseError_En(result.Code());
+    value.error = result.Code() == kParseErrorTermination ? "It is nested too deep."
+                                                          : GetParseError_En(result.Code());
   }
   value.bytes = text_.substr(begin, position_ - begin);
   if (value.error == nullptr && !valid_utf8(value.bytes)) {

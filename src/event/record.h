@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,13 +13,14 @@ namespace ohip {
 struct Record {
   std::string topic;
   std::string key;
-  std::string value;
+  std::string value;                                         // the event, verbatim
   std::vector<std::pair<std::string, std::string>> headers;  // UTF-8
   TimePoint timestamp;
-  std::size_t event_size = 0;
+  // The answer's data value mappings: large perhaps, so all records share them. Empty: none.
+  std::string_view mapping = {};
 
-  // The event's bytes in the answer: the value without what was spliced in.
-  std::string event() const;
+  // What is sent: the value, with the mapping spliced in as one more member.
+  std::string payload() const;
 };
 
 }  // namespace ohip

@@ -43,7 +43,8 @@ std::string source_uri(const Origin& origin) {
   const std::string& code = origin.external_system;
   const Handle<char, curl_free> escaped(
       curl_easy_escape(nullptr, code.data(), static_cast<int>(code.size())));
-  return fmt::format("//{}/externalSystem/{}", origin.gateway_host, escaped.get());
+  const char* const begin = origin.gateway.find("://") == std::string::npos ? "//" : "";
+  return fmt::format("{}{}/externalSystem/{}", begin, origin.gateway, escaped.get());
 }
 
 }  // namespace
@@ -57,26 +58,36 @@ RecordBuilder::RecordBuilder(const Batch& batch, const Origin& origin)
 Record RecordBuilder::build(const EventReader& event, std::string_view bytes) const {
   Record record;
   record.topic = topic(event);
-  record.key =
-      fmt::format("{}/{}/{}", event.text(kHotel), event.text(kModule), event.text(kPrimaryKey));
+  record.key = key(event);
   record.value = bytes;
   record.headers = headers(event);
   record.timestamp = batch_.received;
-  record.event_size = bytes.size();
   return record;
+}
+
+// However Oracle spells the module, and by whatever way the event came, the key is the same.
+std::string RecordBuilder::key(const EventReader& event) const {
+  const std::string module = event.text(kModule);
+  return fmt::format("{}/{}/{}", hotel(event), module.empty() ? "" : dashed_lower(module),
+                     event.text(kPrimaryKey));
+}
+
+std::string RecordBuilder::hotel(const EventReader& event) const {
+  const std::string hotel = event.text(kHotel);
+  return hotel.empty() ? origin_.hotel : hotel;
 }
 
 std::string RecordBuilder::topic(const EventReader& event) const {
   std::string topic = origin_.topic;
   replace_all(topic, "{module}", dashed_lower(event.text(kModule)));
-  replace_all(topic, "{hotel}", dashed(event.text(kHotel), "._-"));
+  replace_all(topic, "{hotel}", dashed(hotel(event), "._-"));
   return topic;
 }
 
 std::vector<std::pair<std::string, std::string>> RecordBuilder::headers(
     const EventReader& event) const {
   std::vector<std::pair<std::string, std::string>> headers;
-  headers.reserve(10);
+  headers.reserve(11);
   const auto add = [&headers](const char* name, std::string value) {
     if (!value.empty()) {
       headers.emplace_back(name, std::move(value));
@@ -91,8 +102,9 @@ std::vector<std::pair<std::string, std::string>> RecordBuilder::headers(
   add("ce_subject", event.text(kPrimaryKey));
   add("ce_time", time_);
   add("ce_createddatetime", event.text(kCreated));
-  add("ce_hotelid", event.text(kHotel));
+  add("ce_hotelid", hotel(event));
   add("ce_requestid", batch_.request_id);
+  add("ce_dataschema", "urn:ohip-poll:business-event:1");
   return headers;
 }
 

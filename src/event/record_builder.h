@@ -13,9 +13,10 @@ namespace ohip {
 
 // What the records say of where they come from.
 struct Origin {
-  std::string gateway_host;
+  std::string gateway;  // Gateway::name
   std::string external_system;
-  std::string topic;  // may hold {module} and {hotel}
+  std::string topic;       // may hold {module} and {hotel}
+  std::string hotel = {};  // whose queue was polled; empty for the chain's
 };
 
 // Builds records of what all events of a batch have in common and of what each of them says.
@@ -27,6 +28,8 @@ class RecordBuilder {
   Record build(const EventReader& event, std::string_view bytes) const;
 
  private:
+  std::string key(const EventReader& event) const;
+  std::string hotel(const EventReader& event) const;
   std::string topic(const EventReader& event) const;
   std::vector<std::pair<std::string, std::string>> headers(const EventReader& event) const;
 

@@ -10,9 +10,11 @@
 #include <new>
 #include <utility>
 
+#include "base/content_coding.h"
 #include "base/handle.h"
 #include "base/login.h"
 #include "base/secrets.h"
+#include "base/text.h"
 #include "http/connection.h"
 #include "http/easy.h"
 
@@ -116,6 +118,8 @@ class Exchange {
     if (response_.transfer != Transfer::kWhole) {
       response_.error = why(code);
     }
+    response_.delimited = response_.transfer == Transfer::kWhole && tells_end();
+    undo_codings();
     if (const char* type = get<char*>(easy_, CURLINFO_CONTENT_TYPE); type != nullptr) {
       response_.content_type = type;
     }
@@ -269,15 +273,35 @@ class Exchange {
     return !too_large_;
   }
 
-  // Nothing came, and nothing says that there was nothing to come. libcurl takes a connection's end
-  // for the answer's then, over TLS even without the farewell that tells it from a broken one. Nor
-  // does it mind compression that ends too early, perhaps before its first byte; behind that byte
-  // the JSON shows it.
+  // Whether the head says where the body ends. Without that libcurl takes the connection's end for
+  // the answer's, over TLS even without the farewell that tells it from a broken one; and "0{1" for
+  // a length.
+  bool tells_end() const {
+    const std::string_view length = header(easy_, "Content-Length").value_or("");
+    const std::string coding(header(easy_, "Transfer-Encoding").value_or(""));
+    return response_.status == 204 || lower_case(coding).ends_with("chunked") ||
+           (!length.empty() && length.find_first_not_of("0123456789") == std::string_view::npos);
+  }
+
+  // Nothing came, and nothing says that there was nothing to come.
   bool may_lack_body() const {
-    const bool bytes_came = get<curl_off_t>(easy_, CURLINFO_SIZE_DOWNLOAD_T) > 0;
-    return response_.success() && response_.status != 204 && response_.body.empty() &&
-           (bytes_came ||
-            (header(easy_, "Content-Length") != "0" && !header(easy_, "Transfer-Encoding")));
+    return response_.success() && response_.body.empty() && !tells_end();
+  }
+
+  // What came in pieces was handed on as it was sent; whoever took it undoes them.
+  void undo_codings() {
+    if (response_.success() && request_.on_body) {
+      return;
+    }
+    Uncoded body = undo_content_codings(response_.body,
+                                        response_.success() ? request_.max_body : kMaxErrorBody);
+    if (body.text) {
+      response_.body = std::move(*body.text);
+    }
+    if (response_.transfer == Transfer::kWhole && !(body.ended && body.flaw.empty())) {
+      response_.transfer = Transfer::kCutOff;
+      response_.error = body.flaw.empty() ? "its compression ends too early" : body.flaw;
+    }
   }
 
   // Whether what comes next on this connection can only be the next answer. Of where an answer ends
@@ -378,6 +402,7 @@ void append(HeaderList& list, const std::string& line) {
 
 HeaderList header_list(const HttpRequest& request) {
   HeaderList list;
+  append(list, "Accept-Encoding: identity");
   for (const auto& [name, value] : request.headers) {
     append(list, fmt::format("{}: {}", name, value));
   }
@@ -410,8 +435,8 @@ void set_common(CURL* easy) {
   set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy, CURLOPT_TCP_KEEPIDLE, kKeepAliveSeconds);
   set(easy, CURLOPT_TCP_KEEPINTVL, kKeepAliveSeconds);
-  // Asks for no compression, and undoes it all the same.
-  set(easy, CURLOPT_ACCEPT_ENCODING, "identity");
+  // What comes is kept as it was sent; libcurl would refuse a body whose coding it cannot undo.
+  set(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
   set(easy, CURLOPT_USERAGENT, "ohip-poll");
 }
 

@@ -53,9 +53,12 @@ struct HttpResponse {
   Transfer transfer = Transfer::kNotSent;
   int status = 0;      // 0: no answer arrived
   std::string reason;  // the words of the status line, as the server sent them
-  // What arrived, after HTTP's own codings: at most max_body bytes of a 2xx answer, the first
-  // kMaxErrorBody of any other.
+  // What arrived: at most max_body bytes of a 2xx answer, the first kMaxErrorBody of any other.
+  // Content codings are undone, but for what on_body got: that is here as it was sent.
   std::string body;
+  // The transfer is whole, and the head said where it ends: by Content-Length, the last chunk, or a
+  // status without a body.
+  bool delimited = false;
   std::string content_type;                         // empty when absent
   std::optional<std::chrono::seconds> retry_after;  // at most a day
   std::string error;  // why the transfer is not whole, in a few words; no secret

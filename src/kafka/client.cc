@@ -211,8 +211,9 @@ rd_kafka_resp_err_t KafkaClient::enqueue(const Record& record, const Slot& slot)
   }
   auto opaque = std::make_unique<Slot>(slot);
   KafkaHeaders headers = make_headers(record);
+  const std::string payload = record.payload();
   const std::vector<rd_kafka_vu_t> all =
-      produce_arguments(record, handle, headers.get(), opaque.get());
+      produce_arguments(record, payload, handle, headers.get(), opaque.get());
   const KafkaError error(rd_kafka_produceva(kafka_.get(), all.data(), all.size()));
   if (error) {
     return rd_kafka_error_code(error.get());

@@ -14,7 +14,7 @@ using State = Delivery::State;
 constexpr std::size_t kRequest = 900'000;  // bytes; below batch.size and OCI Streaming's 1 MB
 
 std::size_t size_of(const Record& record) {
-  std::size_t size = record.key.size() + record.value.size();
+  std::size_t size = record.key.size() + record.value.size() + record.mapping.size();
   for (const auto& [name, value] : record.headers) {
     size += name.size() + value.size();
   }

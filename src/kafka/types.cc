@@ -73,12 +73,13 @@ KafkaHeaders make_headers(const Record& record) {
   return headers;
 }
 
-std::vector<rd_kafka_vu_t> produce_arguments(const Record& record, rd_kafka_topic_t* topic,
-                                             rd_kafka_headers_t* headers, void* opaque) {
+std::vector<rd_kafka_vu_t> produce_arguments(const Record& record, const std::string& payload,
+                                             rd_kafka_topic_t* topic, rd_kafka_headers_t* headers,
+                                             void* opaque) {
   std::vector<rd_kafka_vu_t> all = {
       argument(RD_KAFKA_VTYPE_RKT),          argument(RD_KAFKA_VTYPE_MSGFLAGS),
       argument(RD_KAFKA_VTYPE_TIMESTAMP),    argument(RD_KAFKA_VTYPE_OPAQUE),
-      bytes(RD_KAFKA_VTYPE_KEY, record.key), bytes(RD_KAFKA_VTYPE_VALUE, record.value),
+      bytes(RD_KAFKA_VTYPE_KEY, record.key), bytes(RD_KAFKA_VTYPE_VALUE, payload),
       argument(RD_KAFKA_VTYPE_HEADERS)};
   all[0].u.rkt = topic;
   all[1].u.i = RD_KAFKA_MSG_F_COPY;

@@ -33,7 +33,8 @@ KafkaHeaders make_headers(const Record& record);
 
 // Arguments of rd_kafka_produceva(), which copies the record and, when it succeeds, owns the
 // headers. (Headers one by one it frees twice where the topic is known to fail: librdkafka 2.0.)
-std::vector<rd_kafka_vu_t> produce_arguments(const Record& record, rd_kafka_topic_t* topic,
-                                             rd_kafka_headers_t* headers, void* opaque);
+std::vector<rd_kafka_vu_t> produce_arguments(const Record& record, const std::string& payload,
+                                             rd_kafka_topic_t* topic, rd_kafka_headers_t* headers,
+                                             void* opaque);
 
 }  // namespace ohip

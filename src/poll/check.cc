@@ -56,7 +56,7 @@ std::string check_spool(const Config& config, const Clock& clock) {
     std::optional<Spool> spool = Spool::open(config.spool_dir, queue);
     if (spool) {
       waiting += spool->pending().size();
-      spool->reserve("check", clock.now());
+      spool->reserve("check", clock.now(), kMostEvents);
     }
   }
   return fmt::format("{}, {} to deliver", config.spool_dir.string(),

@@ -18,15 +18,21 @@ using namespace std::chrono_literals;
 // requested.
 constexpr Milliseconds kGrace = 5s;
 
-// Most events in one answer, whatever limit an earlier run asked for (Poll API specification).
-constexpr std::size_t kMostEvents = 20;
-
 constexpr const char* kReconcile =
     "find out in OPERA what changed around that time and compare with what your consumers got";
 
-// A run was killed after it had asked and before anything came.
+// A run was killed after it had asked and before anything came that says something.
 bool never_answered(const Batch& batch) {
-  return batch.body.empty() && std::filesystem::path(batch.file).extension() == ".part";
+  return !batch.whole && is_blank(batch.body);
+}
+
+// Kafka has the same against each of several records: then it is hardly their fault.
+bool refused_alike(const std::vector<Delivery>& deliveries) {
+  return deliveries.size() > 1 &&
+         std::all_of(deliveries.begin(), deliveries.end(), [&](const Delivery& delivery) {
+           return delivery.state == Delivery::State::kRefused &&
+                  delivery.code == deliveries.front().code;
+         });
 }
 
 std::string describe(const Batch& batch) {
@@ -41,12 +47,14 @@ std::set<std::string> known_topics(const std::string& topic) {
 // What becomes of one batch; all it does is in its report.
 class Settlement {
  public:
-  Settlement(const Spool& spool, const Batch& batch, std::size_t asked_for)
-      : spool_(spool), batch_(batch), asked_for_(asked_for) {}
+  Settlement(const Spool& spool, const Batch& batch) : spool_(spool), batch_(batch) {}
 
   // Sorts out what the publisher says of the records. Throws Error when one of them is not
-  // acknowledged: nothing may be committed then.
+  // acknowledged, or all are refused alike: nothing may be committed then.
   void count(const std::vector<Record>& records, const std::vector<Delivery>& deliveries) {
+    if (refused_alike(deliveries) && batch_.storage_error.empty()) {
+      throw_refused_alike(deliveries);
+    }
     const Delivery* undelivered = nullptr;
     std::size_t missing = 0;
     for (std::size_t i = 0; i < deliveries.size(); ++i) {
@@ -55,7 +63,7 @@ class Settlement {
           ++report_.delivered;
           break;
         case Delivery::State::kRefused:
-          rejects_.push_back({records[i].event(), "Kafka refuses it: " + deliveries[i].reason});
+          rejects_.push_back({records[i].value, "Kafka refuses it: " + deliveries[i].reason});
           break;
         case Delivery::State::kUndelivered:
           ++missing;
@@ -111,18 +119,29 @@ class Settlement {
                 kReconcile, describe(batch_));
   }
 
+  [[noreturn]] void throw_refused_alike(const std::vector<Delivery>& deliveries) const {
+    throw Error(ExitStatus::kConfig,
+                fmt::format("Kafka refuses all {} events alike: {}; they stay in the spool",
+                            deliveries.size(), deliveries.front().reason),
+                fmt::format("see to the settings of the topic and of this program; the next run "
+                            "publishes them first, and takes nothing before. If it is the events' "
+                            "fault, move {} into the directory quarantine beside it",
+                            (spool_.directory() / batch_.file).string()),
+                describe(batch_));
+  }
+
   void commit_file(const Decoded& decoded) {
     for (std::size_t i = 0; i < rejects_.size(); ++i) {
       quarantine_event(i + 1, rejects_[i]);
     }
-    const std::size_t events = decoded.records.size() + decoded.rejects.size();
     if (decoded.damage.empty()) {
       spool_.commit(batch_);
-    } else if (decoded.cut_off && events < asked_for_) {
-      report_.possibly_lost += asked_for_ - events;
+    } else if (decoded.cut_off && decoded.events < batch_.asked_for) {
+      const std::size_t missing = batch_.asked_for - decoded.events;
+      report_.possibly_lost += missing;
       quarantine(ExitStatus::kPossibleLoss,
-                 fmt::format("OHIP's answer is damaged: {}: up to {} more events may be lost",
-                             decoded.damage, asked_for_ - events));
+                 fmt::format("OHIP's answer is damaged: {}: up to {} may be lost", decoded.damage,
+                             plural(missing, "more event", "more events")));
     } else {
       quarantine(ExitStatus::kQuarantine,
                  fmt::format("OHIP's answer was put into quarantine: {}", decoded.damage));
@@ -160,19 +179,17 @@ class Settlement {
 
   const Spool& spool_;
   const Batch& batch_;
-  std::size_t asked_for_;
   std::vector<Reject> rejects_;
   QueueReport report_;
 };
 
 }  // namespace
 
-Forwarder::Forwarder(Spool& spool, Publisher& publisher, Origin origin, std::size_t limit,
-                     bool drain, const Deadline& deadline, const Stop& stop, QueueReport& report)
+Forwarder::Forwarder(Spool& spool, Publisher& publisher, Origin origin, bool drain,
+                     const Deadline& deadline, const Stop& stop, QueueReport& report)
     : spool_(spool),
       publisher_(publisher),
       origin_(std::move(origin)),
-      limit_(limit),
       drain_(drain),
       deadline_(deadline),
       stop_(stop),
@@ -206,14 +223,16 @@ bool Forwarder::recover_oldest() {
     throw Error(ExitStatus::kPending, fmt::format("the run's time is over; {}", left),
                 "the next run goes on with them");
   }
-  Taken taken{spool_.read(waiting_.front()), {}, kMostEvents};
+  const Taken taken(spool_.read(waiting_.front()), origin_);
   waiting_.pop_front();
+  if (taken.lacks_events()) {
+    spool_.begin_doubt();
+  }
   if (never_answered(taken.batch)) {
     note_killed_run(taken.batch);
     return true;
   }
-  taken.decoded = decode(taken.batch, origin_);
-  report_.taken += taken.events();
+  report_.taken += taken.decoded.events;
   Outcome outcome = deliver(taken);
   outcome.report.repeated = outcome.report.delivered;
   report_.add(outcome.report);
@@ -221,19 +240,19 @@ bool Forwarder::recover_oldest() {
 }
 
 void Forwarder::note_killed_run(const Batch& batch) {
-  Settlement settlement(spool_, batch, kMostEvents);
-  settlement.report().possibly_lost = kMostEvents;
+  Settlement settlement(spool_, batch);
+  settlement.report().possibly_lost = batch.asked_for;
   settlement.quarantine(ExitStatus::kPossibleLoss,
                         fmt::format("an earlier run was killed while OHIP was answering: up to {} "
-                                    "events may be lost",
-                                    kMostEvents));
+                                    "may be lost",
+                                    plural(batch.asked_for, "event", "events")));
   report_.add(settlement.report());
 }
 
 bool Forwarder::poll(Source& source) {
   bool more = false;
   try {
-    more = !over() && poll_once(source) && drain_;
+    more = !over() && poll_once(source) && drain_ && damaged_ < kMostDamaged;
   } catch (const Error& error) {
     report_.add(error);
   }
@@ -250,25 +269,37 @@ bool Forwarder::poll_once(Source& source) {
   }
   std::optional<Batch> batch = source.take(spool_, [this] { publisher_.check(topics_); });
   if (!batch) {
+    spool_.end_doubt();
     return false;
   }
-  Taken taken{*std::move(batch), {}, limit_};
-  taken.decoded = decode(taken.batch, origin_);
-  const bool more = taken.events() >= limit_;
+  auto taken = std::make_unique<const Taken>(*std::move(batch), origin_);
+  learn_from(*taken);
+  const bool more = taken->decoded.events >= taken->batch.asked_for;
   return begin_delivery(std::move(taken)) && more;
+}
+
+void Forwarder::learn_from(const Taken& taken) {
+  if (taken.decoded.damage.empty()) {
+    spool_.end_doubt();
+    return;
+  }
+  ++damaged_;
+  if (taken.lacks_events()) {
+    spool_.begin_doubt();
+  }
 }
 
 // In order: what was taken before is in Kafka first. Where that failed, this batch waits in the
 // spool, too; but not if its only copy is in memory.
-bool Forwarder::begin_delivery(Taken taken) {
+bool Forwarder::begin_delivery(std::unique_ptr<const Taken> taken) {
   const bool in_order = finish();
-  report_.taken += taken.events();
-  if (!in_order && taken.batch.storage_error.empty()) {
+  report_.taken += taken->decoded.events;
+  if (!in_order && taken->batch.storage_error.empty()) {
     return false;
   }
   // Where no thread is to be had the delivery waits for finish(); a copy of this is what it gets.
-  const auto work = [this, taken = std::make_shared<const Taken>(std::move(taken))] {
-    return deliver(*taken);
+  const auto work = [this, kept = std::shared_ptr<const Taken>(std::move(taken))] {
+    return deliver(*kept);
   };
   delivery_ =
       std::async(drain_ ? std::launch::async | std::launch::deferred : std::launch::deferred, work);
@@ -285,7 +316,7 @@ bool Forwarder::finish() {
 }
 
 Forwarder::Outcome Forwarder::deliver(const Taken& taken) const {
-  Settlement settlement(spool_, taken.batch, taken.asked_for);
+  Settlement settlement(spool_, taken.batch);
   bool settled = true;
   try {
     {

@@ -3,8 +3,10 @@
 #include <cstddef>
 #include <deque>
 #include <future>
+#include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -17,14 +19,18 @@
 
 namespace ohip {
 
+// A queue is left alone, for the rest of the run, when so many of its answers had to be put aside:
+// somebody else answers in OHIP's place, at each poll anew.
+inline constexpr std::size_t kMostDamaged = 2;
+
 // The steps of one queue: recover, then poll → spool → publish → commit, as often as it is asked.
 // Recovery is not a second path: it publishes and commits by the very same code.
 class Forwarder {
  public:
-  // All are borrowed. limit: events asked for per poll. What is done is added to the report. Throws
-  // Error kSpool when the spool cannot be read.
-  Forwarder(Spool& spool, Publisher& publisher, Origin origin, std::size_t limit, bool drain,
-            const Deadline& deadline, const Stop& stop, QueueReport& report);
+  // All are borrowed. What is done is added to the report. Throws Error kSpool when the spool
+  // cannot be read.
+  Forwarder(Spool& spool, Publisher& publisher, Origin origin, bool drain, const Deadline& deadline,
+            const Stop& stop, QueueReport& report);
 
   // Whether all that earlier runs left in the spool is published; nothing may be polled before.
   bool recovered() const { return waiting_.empty(); }
@@ -41,13 +47,21 @@ class Forwarder {
   // failed.
   bool finish();
 
- private:
-  struct Taken {
-    Batch batch;
-    Decoded decoded;
-    std::size_t asked_for = 0;
+  // Answers that were put aside as a whole so far, those of earlier runs left out.
+  std::size_t damaged() const { return damaged_; }
 
-    std::size_t events() const { return decoded.records.size() + decoded.rejects.size(); }
+ private:
+  // Stays where it is: the records hold parts of the batch's body.
+  struct Taken {
+    explicit Taken(Batch answer, const Origin& origin)
+        : batch(std::move(answer)), decoded(decode(batch, origin)) {}
+    Taken(const Taken&) = delete;
+    Taken& operator=(const Taken&) = delete;
+
+    bool lacks_events() const { return decoded.cut_off && decoded.events < batch.asked_for; }
+
+    const Batch batch;
+    const Decoded decoded;
   };
 
   struct Outcome {
@@ -58,7 +72,8 @@ class Forwarder {
   bool recover_oldest();
   void note_killed_run(const Batch& batch);
   bool poll_once(Source& source);
-  bool begin_delivery(Taken taken);
+  void learn_from(const Taken& taken);
+  bool begin_delivery(std::unique_ptr<const Taken> taken);
   Outcome deliver(const Taken& taken) const;
   Milliseconds patience() const;
   bool over() const;
@@ -66,7 +81,6 @@ class Forwarder {
   Spool& spool_;
   Publisher& publisher_;
   Origin origin_;
-  std::size_t limit_;
   bool drain_;
   const Deadline& deadline_;
   const Stop& stop_;
@@ -74,6 +88,7 @@ class Forwarder {
   std::set<std::string> topics_;     // those known before any event is
   std::deque<std::string> waiting_;  // files that earlier runs left, oldest first
   std::future<Outcome> delivery_;    // under way
+  std::size_t damaged_ = 0;
 };
 
 }  // namespace ohip

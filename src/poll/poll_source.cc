@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "base/request_id.h"
+#include "event/decoder.h"
 #include "http/backoff.h"
 #include "http/wording.h"
+#include "poll/poll_outcome.h"
 
 namespace ohip {
 namespace {
@@ -17,69 +19,11 @@ using namespace std::chrono_literals;
 
 constexpr Milliseconds kConnectTimeout = 10s;
 
-std::string url(const Config& config, const std::string& hotel) {
+std::string url(const Config& config, const std::string& hotel, std::size_t limit) {
   const std::string scope =
       config.scope == QueueScope::kHotel ? "/hotels/" + percent_encode(hotel) : "";
   return fmt::format("{}/int/v1/externalSystem/{}{}/businessEvents?limit={}", config.gateway.url,
-                     percent_encode(config.external_system), scope, config.limit);
-}
-
-bool is_blank(std::string_view body) {
-  return body.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
-
-// OPERA may have taken events off the queue, and they did not reach us. 408: the gateway had our
-// whole request, so it can only mean that something behind it did not answer in time.
-bool may_have_lost(const HttpResponse& response) {
-  switch (response.status) {
-    case 0:
-      return response.transfer == Transfer::kNoAnswer;
-    case 500:
-    case 501:
-    case 502:
-    case 503:
-    case 505:
-      return false;
-    default:
-      return response.status == 408 || response.status >= 500;
-  }
-}
-
-struct Meaning {
-  ExitStatus status;
-  std::string hint;
-};
-
-// Of an answer after which nothing was taken.
-Meaning meaning(int status, const std::string& hotel) {
-  switch (status) {
-    case 429:
-      return {ExitStatus::kUnavailable,
-              "nothing was taken, the next run tries again; the gateway's limit is shared by all "
-              "who use it: poll less often if it stays"};
-    case 500:
-    case 502:
-    case 503:
-      return {ExitStatus::kUnavailable,
-              "nothing was taken, the next run tries again; give Oracle the x-request-id if it "
-              "stays"};
-    case 401:
-      return {ExitStatus::kRefused,
-              "the gateway refuses even a new access token: check OHIP_APP_KEY and whether the "
-              "application may use this gateway; this run does not try again"};
-    case 402:
-    case 403:
-      return {ExitStatus::kRefused,
-              fmt::format("check that hotel {} exists, that the application is subscribed to the "
-                          "Poll API, that its user may read the hotel and that this machine's "
-                          "address is allowed",
-                          hotel)};
-    default:
-      return {ExitStatus::kConfig,
-              fmt::format("check OHIP_GATEWAY_URL, the external system's code and that hotel {} is "
-                          "attached to it",
-                          hotel)};
-  }
+                     percent_encode(config.external_system), scope, limit);
 }
 
 }  // namespace
@@ -108,12 +52,15 @@ std::optional<Batch> PollSource::take(Spool& spool, const std::function<void()>&
     if (response.status != 0 && response.status != 429) {
       pace_.speed_up();
     }
-    if (response.success()) {
-      return settle(last);
-    }
-    if (may_have_lost(response)) {
-      lose(last, response.status == 0 ? "OHIP was asked and did not answer: " + response.error
-                                      : "OHIP was asked and answered " + describe_answer(response));
+    switch (poll_outcome(response)) {
+      case PollOutcome::kAnswered:
+        return settle(last);
+      case PollOutcome::kPossibleLoss:
+        lose(last, response.status == 0
+                       ? "OHIP was asked and did not answer: " + response.error
+                       : "OHIP was asked and answered " + describe_answer(response));
+      case PollOutcome::kNothingTaken:
+        break;
     }
     last.part->discard();
     last.part.reset();  // gone before any wait: a kill during it is no loss
@@ -147,9 +94,10 @@ PollSource::Poll PollSource::ask(Spool& spool, const std::function<void()>& perm
   }
   poll.request_id = make_request_id();
   poll.time = clock_.now();
+  poll.limit = spool.in_doubt() ? 1 : static_cast<std::size_t>(config_.limit);
   {
     const Stopwatch watch(report_.steps.spool);
-    poll.part.emplace(spool.reserve(poll.request_id, poll.time));
+    poll.part.emplace(spool.reserve(poll.request_id, poll.time, poll.limit));
   }
   const Stopwatch watch(report_.steps.poll);
   poll.response = http_.send(request(poll, permit));
@@ -167,7 +115,7 @@ PollSource::Poll PollSource::ask(Spool& spool, const std::function<void()>& perm
 
 HttpRequest PollSource::request(Poll& poll, const std::function<void()>& permit) const {
   HttpRequest request{
-      .url = url(config_, hotel_),
+      .url = url(config_, hotel_, poll.limit),
       .headers = {{"Authorization", "Bearer " + poll.token},
                   {"x-app-key", config_.credentials.app_key},
                   {"x-hotelid", hotel_},
@@ -194,24 +142,26 @@ HttpRequest PollSource::request(Poll& poll, const std::function<void()>& permit)
 
 std::optional<Batch> PollSource::settle(Poll& poll) {
   HttpResponse& response = poll.response;
+  const bool whole = response.delimited || response.status == 204;
   if (!is_blank(response.body)) {
     const Stopwatch watch(report_.steps.spool);
-    return poll.part->keep(std::move(response.body), clock_.now());
+    return poll.part->keep(std::move(response.body), clock_.now(), whole);
   }
-  if (response.transfer != Transfer::kWhole && response.status != 204) {
-    lose(poll, "OHIP's answer broke off before its first event: " + response.error);
+  if (!whole) {
+    lose(poll, "OHIP's answer broke off before its first event" +
+                   (response.error.empty() ? "" : ": " + response.error));
   }
   poll.part->discard();
   return std::nullopt;
 }
 
 void PollSource::lose(Poll& poll, const std::string& what) {
-  const auto limit = static_cast<std::size_t>(config_.limit);
-  const std::string message = fmt::format("{}: up to {} events may be lost", what, limit);
+  const std::string message =
+      fmt::format("{}: up to {} may be lost", what, plural(poll.limit, "event", "events"));
   const std::string detail =
       fmt::format("x-request-id {}, {}", poll.request_id, rfc3339_utc(poll.time));
   const std::filesystem::path note = poll.part->lost(fmt::format("{} ({})\n", message, detail));
-  report_.possibly_lost += limit;
+  report_.possibly_lost += poll.limit;
   throw Error(ExitStatus::kPossibleLoss, message,
               fmt::format("find out in OPERA what changed around that time and compare with what "
                           "your consumers got; noted in {}",
@@ -220,14 +170,8 @@ void PollSource::lose(Poll& poll, const std::string& what) {
 }
 
 void PollSource::give_up(const Poll& poll) {
-  const HttpResponse& response = poll.response;
-  if (response.status == 0) {
-    throw unsent_error(response);
-  }
-  const Meaning means = meaning(response.status, hotel_);
-  const Error error(means.status, fmt::format("OHIP answers {}", describe_answer(response)),
-                    means.hint, "x-request-id " + poll.request_id);
-  if (response.status == 401) {
+  const Error error = refusal(poll.response, hotel_, poll.request_id);
+  if (poll.response.status == 401) {
     oauth_.refuse(error);
   }
   throw Error(error);

@@ -18,8 +18,9 @@ namespace ohip {
 // OHIP's Poll API: GET /int/v1/externalSystem/{code}[/hotels/{hotel}]/businessEvents, which deletes
 // what it returns. Each take() is one GET under a fresh x-request-id; it is repeated only where the
 // server provably did not process it (not sent; 429; 401, once, with a new token), each try in its
-// turn by the pace. Once it was sent, nothing but its own time-out ends it: not the deadline, not a
-// signal.
+// turn by the pace. What each answer proves is poll_outcome()'s. After a possible loss one event is
+// asked for at a time, as long as the spool says. Once it was sent, nothing but its own time-out
+// ends it: not the deadline, not a signal.
 class PollSource : public Source {
  public:
   // hotel: the queue's, or for QueueScope::kChain the one that x-hotelid names.
@@ -36,6 +37,7 @@ class PollSource : public Source {
     std::string token;
     std::string request_id;
     TimePoint time;
+    std::size_t limit = 0;  // events that were asked for
     std::optional<Spool::Part> part;
     HttpResponse response;
   };

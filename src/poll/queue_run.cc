@@ -7,6 +7,12 @@
 #include "poll/poll_source.h"
 
 namespace ohip {
+namespace {
+
+// In a row: then a queue is left alone for the rest of the run, whatever may come of a third try.
+constexpr int kMostLosses = 2;
+
+}  // namespace
 
 QueueRun::QueueRun(const Shared& shared, QueueName queue)
     : shared_(shared), queue_(std::move(queue)) {
@@ -40,9 +46,10 @@ bool QueueRun::open() {
   }
   const Config& config = shared_.config;
   forwarder_ = std::make_unique<Forwarder>(
-      *spool_, shared_.publisher, Origin{queue_.gateway_host, queue_.external_system, config.topic},
-      static_cast<std::size_t>(config.limit), config.mode != Mode::kOnce, shared_.deadline,
-      shared_.stop, look_);
+      *spool_, shared_.publisher,
+      Origin{queue_.gateway_host, queue_.external_system, config.topic,
+             queue_.hotel == kChainQueue ? "" : queue_.hotel},
+      config.mode != Mode::kOnce, shared_.deadline, shared_.stop, look_);
   return true;
 }
 
@@ -63,7 +70,13 @@ bool QueueRun::poll(HttpClient& http) {
                     shared_.deadline, look_);
   const std::size_t taken = look_.taken;
   const std::size_t asked = look_.request_ids.size();
+  const std::size_t possibly_lost = look_.possibly_lost;
   const bool more = forwarder_->poll(source);
+  if (look_.possibly_lost > possibly_lost) {
+    ++losses_in_a_row_;
+  } else if (!spool_->in_doubt()) {
+    losses_in_a_row_ = 0;
+  }
   if (look_.request_ids.size() > asked) {
     shared_.log.info("{}: x-request-id {}: {}", queue_.label(), look_.request_ids.back(),
                      plural(look_.taken - taken, "event", "events"));
@@ -78,6 +91,7 @@ void QueueRun::finish() noexcept {
   try {
     if (forwarder_) {
       forwarder_->finish();
+      damaged_ += forwarder_->damaged();
     }
   } catch (...) {
     look_.add_exception();
@@ -95,6 +109,10 @@ void QueueRun::finish() noexcept {
 
 // Whether to look again: not where a person must act first.
 bool QueueRun::goes_on() const {
+  if (losses_in_a_row_ >= kMostLosses || damaged_ >= kMostDamaged) {
+    shared_.log.info("{}: left alone for the rest of the run", queue_.label());
+    return false;
+  }
   switch (report_.status) {
     case ExitStatus::kOk:
     case ExitStatus::kQuarantine:

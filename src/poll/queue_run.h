@@ -60,6 +60,8 @@ class QueueRun {
   QueueName queue_;
   bool had_turn_ = false;
   bool looking_ = false;
+  int losses_in_a_row_ = 0;  // polls of which the answer may be lost
+  std::size_t damaged_ = 0;  // answers put aside as a whole
   SteadyPoint look_begin_;
   QueueReport look_;  // since the queue was last locked
   std::optional<Spool> spool_;

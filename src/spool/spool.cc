@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <system_error>
 #include <utility>
 
@@ -21,10 +23,34 @@ constexpr ExitStatus kOnError = ExitStatus::kSpool;
 constexpr std::string_view kReserved = ".reserved";
 constexpr std::string_view kPart = ".part";
 constexpr std::string_view kWhole = ".json";
+constexpr std::string_view kLimit = ".limit-";
+constexpr const char* kDoubt = "doubt";
 constexpr const char* kUnserved = "unserved";
 
 // Oracle: up to 20 events "with a payload size up to 10 MB".
 constexpr off_t kRoom = off_t{10} << 20;
+
+// A file's name without what tells how it is with its answer: the same from reserving it to
+// quarantine, but for the time.
+std::string stem_of(const fs::path& file) {
+  const std::string name = file.stem().string();
+  return name.substr(0, name.rfind(kLimit));
+}
+
+std::string limited(std::string_view extension, std::size_t limit) {
+  return fmt::format("{}{}{}", kLimit, limit, extension);
+}
+
+// What OHIP had been asked for; the most that it gives where the name does not say.
+std::size_t asked_for(const fs::path& file) {
+  const std::string name = file.stem().string();
+  const std::size_t place = name.rfind(kLimit);
+  std::size_t limit = 0;
+  if (place != std::string::npos) {
+    std::from_chars(name.data() + place + kLimit.size(), name.data() + name.size(), limit);
+  }
+  return limit >= 1 && limit <= kMostEvents ? limit : kMostEvents;
+}
 
 bool is_batch(const fs::path& file) {
   return file.extension() == kPart || file.extension() == kWhole;
@@ -102,6 +128,16 @@ void seal(int fd, std::size_t size, const fs::path& path) {
   sync_file(fd, path, kOnError);
 }
 
+void touch(int fd, TimePoint time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const timespec point = {
+      .tv_sec = seconds.time_since_epoch().count(),
+      .tv_nsec = std::chrono::nanoseconds(time - seconds).count(),
+  };
+  const std::array both = {point, point};
+  futimens(fd, both.data());
+}
+
 // The epoch where there is no such file.
 TimePoint modified(const fs::path& file) {
   struct stat status = {};
@@ -114,7 +150,10 @@ TimePoint modified(const fs::path& file) {
 }  // namespace
 
 Spool::Spool(QueueName queue, fs::path directory, UniqueFd lock)
-    : queue_(std::move(queue)), directory_(std::move(directory)), lock_(std::move(lock)) {}
+    : queue_(std::move(queue)),
+      directory_(std::move(directory)),
+      lock_(std::move(lock)),
+      in_doubt_(access((directory_ / kDoubt).c_str(), F_OK) == 0) {}
 
 std::optional<Spool> Spool::open(const fs::path& root, QueueName queue) {
   fs::path directory = queue.directory(root);
@@ -172,7 +211,10 @@ Spool::Glance Spool::glance(const fs::path& root, const QueueName& queue) {
 TimePoint Spool::unserved_since(const fs::path& root, const QueueName& queue, TimePoint now) {
   const fs::path file = queue.directory(root) / kUnserved;
   try {
-    open_file(file, O_WRONLY | O_CREAT, kOnError);
+    const UniqueFd fd = open_file(file, O_WRONLY | O_CREAT, kOnError);
+    if (modified(file) > now) {  // the clock was wrong, then or now: it begins anew
+      touch(fd.get(), now);
+    }
     return std::min(now, modified(file));
   } catch (const Error&) {
     return now;
@@ -183,9 +225,27 @@ void Spool::end_unserved(const fs::path& root, const QueueName& queue) {
   unlink((queue.directory(root) / kUnserved).c_str());
 }
 
-Spool::Part Spool::reserve(const std::string& request_id, TimePoint now) {
+void Spool::begin_doubt() noexcept {
+  if (std::exchange(in_doubt_, true)) {
+    return;
+  }
+  try {
+    open_file(directory_ / kDoubt, O_WRONLY | O_CREAT, kOnError);
+    sync_directory(directory_, kOnError);
+  } catch (const std::exception&) {
+    // What cannot be written now shows as soon as room is made for the next answer.
+  }
+}
+
+void Spool::end_doubt() noexcept {
+  if (std::exchange(in_doubt_, false)) {
+    unlink((directory_ / kDoubt).c_str());
+  }
+}
+
+Spool::Part Spool::reserve(const std::string& request_id, TimePoint now, std::size_t limit) {
   latest_name_ = std::max(now, latest_name_ + std::chrono::microseconds(1));
-  return Part(*this, request_id, latest_name_);
+  return Part(*this, request_id, latest_name_, limit);
 }
 
 void Spool::mark_polled() noexcept {
@@ -211,13 +271,15 @@ Batch Spool::read(const std::string& file) const {
   if (path.extension() == kPart) {
     seal(fd.get(), body.size(), path);
   }
-  const std::string stem = path.stem().string();
+  const std::string stem = stem_of(path);
   const std::size_t dash = stem.find('-');
   return {.file = file,
           .request_id = dash == std::string::npos ? "" : stem.substr(dash + 1),
           .received = Spool::received(path),
           .body = std::move(body),
-          .storage_error = {}};
+          .storage_error = {},
+          .whole = path.extension() != kPart,
+          .asked_for = asked_for(path)};
 }
 
 void Spool::commit(const Batch& batch) const {
@@ -226,7 +288,7 @@ void Spool::commit(const Batch& batch) const {
 
 fs::path Spool::quarantine(const Batch& batch, std::string_view reason) const {
   const fs::path from = directory_ / batch.file;
-  fs::path to = quarantine_path(from.stem().string() + std::string(kWhole));
+  fs::path to = quarantine_path(stem_of(from) + std::string(kWhole));
   fs::path why = fs::path(to).replace_extension(".reason");
   replace_file(why, reason, kOnError);
   if (batch.body.empty()) {
@@ -246,7 +308,7 @@ fs::path Spool::quarantine(const Batch& batch, std::string_view reason) const {
 
 fs::path Spool::quarantine_event(const Batch& batch, std::size_t number, std::string_view event,
                                  std::string_view reason) const {
-  const std::string stem = fs::path(batch.file).stem().string();
+  const std::string stem = stem_of(batch.file);
   fs::path to = quarantine_path(fmt::format("{}.{}.json", stem, number));
   replace_file(fs::path(to).replace_extension(".reason"), reason, kOnError);
   replace_file(to, event, kOnError);
@@ -257,11 +319,12 @@ fs::path Spool::quarantine_path(const std::string& name) const {
   return directory_ / kQuarantine / name;
 }
 
-Spool::Part::Part(Spool& spool, std::string request_id, TimePoint now)
+Spool::Part::Part(Spool& spool, std::string request_id, TimePoint now, std::size_t limit)
     : spool_(&spool),
       stem_(basic_utc(now) + "-" + request_id),
-      extension_(kReserved),
+      extension_(limited(kReserved, limit)),
       request_id_(std::move(request_id)),
+      limit_(limit),
       fd_(open_file(path(), O_WRONLY | O_CREAT | O_EXCL, kOnError)) {
   try {
     make_room(fd_.get(), path());
@@ -272,24 +335,24 @@ Spool::Part::Part(Spool& spool, std::string request_id, TimePoint now)
 }
 
 Spool::Part::~Part() {
-  if (fd_ && (discarded_ || extension_ == kReserved)) {
+  if (fd_ && (discarded_ || extension_.ends_with(kReserved))) {
     unlink(path().c_str());
   }
 }
 
 fs::path Spool::Part::path() const {
-  return spool_->directory_ / (stem_ + std::string(extension_));
+  return spool_->directory_ / (stem_ + extension_);
 }
 
-void Spool::Part::rename(const std::string& stem, std::string_view extension) {
-  rename_file(path(), spool_->directory_ / (stem + std::string(extension)), kOnError);
+void Spool::Part::rename(const std::string& stem, const std::string& extension) {
+  rename_file(path(), spool_->directory_ / (stem + extension), kOnError);
   stem_ = stem;
   extension_ = extension;
 }
 
 bool Spool::Part::asked() noexcept {
   try {
-    rename(stem_, kPart);
+    rename(stem_, limited(kPart, limit_));
     sync_directory(spool_->directory_, kOnError);
     return true;
   } catch (const std::exception& e) {
@@ -311,12 +374,13 @@ void Spool::Part::write(std::string_view bytes) noexcept {
   }
 }
 
-Batch Spool::Part::keep(std::string body, TimePoint received) {
+Batch Spool::Part::keep(std::string body, TimePoint received, bool whole) {
   if (error_.empty()) {
     try {
       seal(fd_.get(), size_, path());
       received = spool_->latest_name_ = std::max(received, spool_->latest_name_);
-      rename(basic_utc(received) + "-" + request_id_, kWhole);
+      rename(basic_utc(received) + "-" + request_id_,
+             whole ? std::string(kWhole) : limited(kPart, limit_));
       sync_directory(spool_->directory_, kOnError);
     } catch (const Error& e) {
       error_ = e.what();
@@ -327,10 +391,13 @@ Batch Spool::Part::keep(std::string body, TimePoint received) {
           .request_id = request_id_,
           .received = received,
           .body = std::move(body),
-          .storage_error = error_};
+          .storage_error = error_,
+          .whole = whole,
+          .asked_for = limit_};
 }
 
 fs::path Spool::Part::lost(std::string_view reason) noexcept {
+  spool_->begin_doubt();
   try {
     fs::path to = spool_->quarantine_path(stem_ + ".reason");
     replace_file(to, reason, kOnError);

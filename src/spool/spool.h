@@ -18,13 +18,16 @@ namespace ohip {
 //   <spool>/<gateway host>/<external system>/<hotel or @chain>/
 //     lock
 //     20261123T190705.123456Z-<x-request-id>.json      an answer, verbatim, as received then
-//     20261123T190705.123456Z-<x-request-id>.part      OHIP has been asked, its answer is arriving
-//     20261123T190705.123456Z-<x-request-id>.reserved  room made, OHIP not yet asked
-//     unserved                                         since its time OHIP or Kafka is unavailable
-//     quarantine/                                      what could not be delivered, with a .reason
+//     20261123T190705.123456Z-<x-request-id>.limit-20.part
+//                                OHIP was asked for 20 events, its answer is arriving or broke off
+//     20261123T190705.123456Z-<x-request-id>.limit-20.reserved   room made, OHIP not yet asked
+//     doubt                      a possible loss, and no answer has come whole since then
+//     unserved                   since its time OHIP or Kafka is unavailable
+//     quarantine/                what could not be delivered, with a .reason
 //
-// A file is never changed once it has its .json name. One that a killed run left as .part is as
-// much of the answer as arrived. Directories have mode 0700, files 0600. Every failure of the
+// A file is never changed once it has its .json name: then its transfer ended as it should. A .part
+// is as much of the answer as arrived, be it that the run was killed or that the transfer broke
+// off. Directories have mode 0700, files 0600. Every failure of the
 // storage is an Error kSpool.
 class Spool {
  public:
@@ -71,25 +74,28 @@ class Spool {
     void write(std::string_view bytes) noexcept;
     // OHIP's answer held no events.
     void discard() noexcept { discarded_ = true; }
-    // The answer has ended: durable under its final name on return, the unused room given back.
-    // With a storage failure, now or in write(), the batch says so in storage_error instead.
-    Batch keep(std::string body, TimePoint received);
-    // The answer never came: leaves a .reason in the quarantine, durable on return, and returns its
-    // path. Where that fails the .part stays, for the next run to report: returns that.
+    // The answer has ended, whole or not: durable under its final name on return, the unused room
+    // given back. With a storage failure, now or in write(), the batch says so in storage_error
+    // instead.
+    Batch keep(std::string body, TimePoint received, bool whole);
+    // The answer never came: the queue is in doubt, a .reason is in the quarantine, all durable on
+    // return; returns its path. Where that fails the .part stays, for the next run to report:
+    // returns that.
     std::filesystem::path lost(std::string_view reason) noexcept;
 
     const std::string& error() const { return error_; }
 
    private:
     friend class Spool;
-    Part(Spool& spool, std::string request_id, TimePoint now);
+    Part(Spool& spool, std::string request_id, TimePoint now, std::size_t limit);
     std::filesystem::path path() const;
-    void rename(const std::string& stem, std::string_view extension);
+    void rename(const std::string& stem, const std::string& extension);
 
     Spool* spool_;
     std::string stem_;
-    std::string_view extension_;
+    std::string extension_;
     std::string request_id_;
+    std::size_t limit_;
     UniqueFd fd_;
     std::size_t size_ = 0;
     bool discarded_ = false;
@@ -98,7 +104,15 @@ class Spool {
 
   // Makes room for an answer of usual size, so that a full disk shows before OHIP is asked. Names
   // sort in the order of reserving and keeping, also where the clock jumps back.
-  Part reserve(const std::string& request_id, TimePoint now);
+  // limit: the events that OHIP will be asked for.
+  Part reserve(const std::string& request_id, TimePoint now, std::size_t limit);
+
+  // After a possible loss, and until an answer has come whole, in this run and the next ones: OHIP
+  // is then asked for one event at a time, lest an outage costs a page at each try.
+  bool in_doubt() const { return in_doubt_; }
+  // Durable on return; where the storage fails, true of this run all the same.
+  void begin_doubt() noexcept;
+  void end_doubt() noexcept;
 
   // Remembers when, for glance().
   void mark_polled() noexcept;
@@ -130,6 +144,7 @@ class Spool {
   QueueName queue_;
   std::filesystem::path directory_;
   UniqueFd lock_;
+  bool in_doubt_;
   TimePoint latest_name_;
 };
 

@@ -94,8 +94,10 @@ struct Cut {
 };
 
 // The bytes are in the quarantine, with the bound on what may be missing; or all was there.
-void check_quarantine(Case& one, const Answer& answer, const std::string& hotel,
-                      std::size_t bytes) {
+void check_quarantine(Case& one, const Answer& answer, Form form, const Cut& cut) {
+  const std::string& hotel = cut.hotel;
+  const std::size_t bytes = seen(form, cut.bytes, answer);
+  const std::string sent = form == Form::kGzip ? gzip(answer.body) : answer.body;
   std::string body;
   std::string reason;
   for (const auto& entry : fs::directory_iterator(one.queue.parent_path() / hotel / "quarantine")) {
@@ -106,7 +108,7 @@ void check_quarantine(Case& one, const Answer& answer, const std::string& hotel,
     return;
   }
   const std::size_t missing = kEvents - answer.whole(bytes);
-  one.expect(body == answer.body.substr(0, bytes), fmt::format("{} bytes are kept", bytes));
+  one.expect(body == sent.substr(0, cut.bytes), fmt::format("{} bytes are kept", cut.bytes));
   one.expect(missing == 0 || contains(reason, fmt::format("up to {} ", missing)),
              fmt::format("of {} bytes the bound is {}: {}", bytes, missing, reason));
 }
@@ -138,7 +140,7 @@ void cut_together(Stage& stage, Row& row, const Answer& answer, Form form,
   one.expect(result.status == status, fmt::format("exit {}", status));
   one.expect(one.polls() == cuts.size(), "one GET each");
   for (const Cut& each : cuts) {
-    check_quarantine(one, answer, each.hotel, seen(form, each.bytes, answer));
+    check_quarantine(one, answer, form, each);
   }
   ++row.statuses[result.status];
   row.cases += cuts.size();
@@ -234,13 +236,18 @@ std::vector<Damage> damages(const Answer& answer) {
       {"two Content-Lengths", length(body.size()) + length(10), body, 0, 76},
       {"headers that never end", "X-A: b\r\nX-C", "", 0, 76},
       {"trailing garbage", length(body.size() + 4), body + "\nxyz", 20, 65},
-      {"two JSON documents", length(2 * body.size()), body + body, 40, 65},
+      {"two JSON documents, 40 events", length(2 * body.size()), body + body, 0, 65},
       {"a proxy's page", length(html.size()), html, 0, 65},
       {"a number", length(2), "42", 0, 65},
       {"nothing but spaces", length(3), " \r\n", 0, 0},
       {"a chunk that is none", "Transfer-Encoding: chunked\r\n", "zz\r\n" + body, 0, 76},
-      {"gzip that is none", "Content-Encoding: gzip\r\n" + length(body.size()), body, 0, 76},
-      {"an unknown coding", "Content-Encoding: rot13\r\n" + length(body.size()), body, 0, 76},
+      {"nothing but a line's end, and the connection's", "", "\r\n", 0, 76},
+      {"nothing but a byte order mark, and the end", "", "\xef\xbb\xbf", 0, 76},
+      {"gzip that is none", "Content-Encoding: gzip\r\n" + length(body.size()), body, 20, 0},
+      {"an unknown coding", "Content-Encoding: UTF-8\r\n" + length(body.size()), body, 20, 0},
+      {"more codings than libcurl takes",
+       "Content-Encoding: gzip, br, gzip, br, gzip, br\r\n" + length(body.size()), body, 20, 0},
+      {"gzip that no header tells of", length(gzip(body).size()), gzip(body), 20, 0},
   };
 }
 

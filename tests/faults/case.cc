@@ -27,7 +27,7 @@ void add_files(std::vector<fs::path>& found, const fs::path& directory) {
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(directory, none)) {
     const fs::path name = entry.path().filename();
-    if (entry.is_regular_file() && name != "lock" && name != "unserved") {
+    if (entry.is_regular_file() && name != "lock" && name != "doubt" && name != "unserved") {
       found.push_back(entry.path());
     }
   }

@@ -41,6 +41,8 @@ const std::vector<Class> kClasses = {
     {"cut-chunked", "the same, chunked", ohip::faults::cut_chunked, 37},
     {"cut-gzip", "the same, gzip", ohip::faults::cut_gzip, 37},
     {"answer", "late, malformed, not OHIP's", ohip::faults::answer, 1},
+    {"status", "each status, page and error object", ohip::faults::status, 7},
+    {"limits", "answers and files at their bounds", ohip::faults::limits, 1},
     {"kafka", "Kafka fails", ohip::faults::kafka, 1},
     {"concurrent", "two at once", ohip::faults::concurrent, 1},
     {"requeue", "putting back, killed or failing", ohip::faults::requeued, 7},

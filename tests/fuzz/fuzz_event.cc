@@ -13,12 +13,13 @@ namespace {
 void check_record(const ohip::Record& record, const ohip::Batch& batch,
                   const ohip::Origin& origin) {
   ohip::Batch alone = batch;
-  alone.body = R"({"businessEventData":[)" + record.event() + "]}";
+  alone.body = R"({"businessEventData":[)" + record.value + "]}";
   const ohip::Decoded decoded = decode(alone, origin);
   require(decoded.damage.empty() && decoded.rejects.empty() && decoded.records.size() == 1);
-  require(decoded.records.front().event() == record.event());
+  require(decoded.records.front().value == record.value);
   require(decoded.records.front().headers == record.headers);
-  require(record.value.starts_with(record.event().substr(0, record.event_size - 1)));
+  require(record.payload().starts_with(
+      std::string_view(record.value).substr(0, record.value.size() - 1)));
 }
 
 }  // namespace
@@ -33,9 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(!decoded.cut_off || !decoded.damage.empty());
   std::size_t place = 0;
   for (const ohip::Record& record : decoded.records) {
-    place = batch.body.find(record.event(), place);
+    place = batch.body.find(record.value, place);
     require(place != std::string::npos);
-    place += record.event_size;
+    place += record.value.size();
     check_record(record, batch, origin);
   }
   for (const ohip::Reject& reject : decoded.rejects) {

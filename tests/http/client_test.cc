@@ -434,14 +434,21 @@ TEST_CASE("of a success no more is taken than the request allows") {
   CHECK(response.body.size() == 1000);
 }
 
-TEST_CASE("compression that nobody asked for is undone") {
+TEST_CASE("no compression is asked for") {
+  ScriptedServer server({answer("200 OK")});
+  send(get(server));
+  CHECK(server.requests().at(0).find("\r\nAccept-Encoding: identity\r\n") != std::string::npos);
+}
+
+TEST_CASE("compression that nobody asked for is undone, but for what is handed on as it comes") {
   const std::string json = R"({"businessEventData":[]})";
   const std::string gzip(
       "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x4a\x2a\x2d\xce\xcc\x4b\x2d\x2e\x76\x2d\x4b"
       "\xcd\x2b\x71\x49\x2c\x49\x54\xb2\x8a\x8e\xad\x05\x00\xa7\x51\xbc\x56\x18\x00\x00\x00",
       44);
   SECTION("whole") {
-    ScriptedServer server({answer("200 OK", gzip, "Content-Encoding: gzip\r\n")});
+    const std::string status = GENERATE("200 OK", "502 Bad Gateway");
+    ScriptedServer server({answer(status, gzip, "Content-Encoding: gzip\r\n")});
     const HttpResponse response = send(get(server));
     CHECK(response.transfer == Transfer::kWhole);
     CHECK(response.body == json);
@@ -461,6 +468,38 @@ TEST_CASE("compression that nobody asked for is undone") {
     CHECK(response.body.empty());
     CHECK_FALSE(response.error.empty());
   }
+  SECTION("handed on") {
+    ScriptedServer server({answer("200 OK", gzip, "Content-Encoding: gzip\r\n")});
+    HttpRequest request = get(server);
+    std::string pieces;
+    request.on_body = [&](std::string_view piece) { pieces += piece; };
+    CHECK(send(request).body == gzip);
+    CHECK(pieces == gzip);
+  }
+}
+
+TEST_CASE("a body is taken as it is, whatever its Content-Encoding says") {
+  const std::string header = GENERATE(
+      "Content-Encoding: UTF-8\r\n", "Content-Encoding: gzip\r\n", "Content-Encoding: br\r\n",
+      "Content-Encoding: gzip, deflate, gzip, br, zstd, x, y\r\n", "Content-Encoding: \r\n",
+      "Transfer-Encoding: gzip, chunked\r\n");
+  const bool chunked = header.find("chunked") != std::string::npos;
+  ScriptedServer server({chunked ? raw(head("200 OK", header) + "5\r\nplain\r\n0\r\n\r\n")
+                                 : answer("200 OK", "plain", header)});
+  HttpRequest request = get(server);
+  std::string pieces;
+  request.on_body = [&](std::string_view piece) { pieces += piece; };
+  const HttpResponse response = send(request);
+  CHECK(response.transfer == Transfer::kWhole);
+  CHECK(response.delimited);
+  CHECK(pieces == "plain");
+}
+
+TEST_CASE("a connection's end alone does not tell where the body ends") {
+  ScriptedServer server({raw(head("200 OK") + "{}")});
+  const HttpResponse response = send(get(server));
+  CHECK(response.transfer == Transfer::kWhole);
+  CHECK_FALSE(response.delimited);
 }
 
 TEST_CASE("what cannot be connected to is unreachable, and on_send is not asked") {

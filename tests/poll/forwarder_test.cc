@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/catch.h"
+#include "support/coded.h"
 #include "support/fake_clock.h"
 #include "support/temporary_directory.h"
 
@@ -50,10 +51,12 @@ class ScriptedSource : public Source {
     }
     const std::string body = answers.front();
     answers.pop_front();
-    Spool::Part part = spool.reserve(fmt::format("request-{}", polls), TimePoint(1s * polls));
+    asked_for.push_back(spool.in_doubt() ? 1 : 20);
+    Spool::Part part =
+        spool.reserve(fmt::format("request-{}", polls), TimePoint(1s * polls), asked_for.back());
     part.asked();
     part.write(body);
-    Batch batch = part.keep(body, TimePoint(1s * polls));
+    Batch batch = part.keep(body, TimePoint(1s * polls), whole);
     batch.storage_error = storage_error;
     return batch;
   }
@@ -62,6 +65,8 @@ class ScriptedSource : public Source {
   std::string storage_error;
   std::function<void()> on_take = [] {};
   bool has_turn = true;
+  bool whole = true;  // the answers' transfers
+  std::vector<std::size_t> asked_for;
   int polls = 0;
 };
 
@@ -110,7 +115,7 @@ struct Fixture {
 
   QueueReport run(bool drain = false) {
     QueueReport report;
-    Forwarder forwarder(*spool, publisher, {"gateway.example", "EXT", "topic"}, 20, drain, deadline,
+    Forwarder forwarder(*spool, publisher, {"gateway.example", "EXT", "topic"}, drain, deadline,
                         stop, report);
     while (!forwarder.recovered()) {
       if (!forwarder.recover()) {
@@ -370,8 +375,8 @@ TEST_CASE_METHOD(Fixture, "nothing can be missing behind as many events as were 
 }
 
 TEST_CASE_METHOD(Fixture, "what a killed run had received is delivered") {
-  const auto leave_part = [&](const std::string& body) {
-    Spool::Part part = spool->reserve("request-0", TimePoint(1s));
+  const auto leave_part = [&](const std::string& body, std::size_t limit = 20) {
+    Spool::Part part = spool->reserve("request-0", TimePoint(1s), limit);
     part.asked();
     part.write(body);
   };
@@ -386,12 +391,131 @@ TEST_CASE_METHOD(Fixture, "what a killed run had received is delivered") {
     CHECK(run().status == ExitStatus::kOk);
     CHECK(publisher.values.size() == 3);
   }
-  SECTION("not at all: the possible loss is said once") {
-    leave_part("");
-    CHECK(run().status == ExitStatus::kPossibleLoss);
+  SECTION("not at all: the possible loss is said once, with what was asked for as its bound") {
+    const std::size_t limit = GENERATE(1U, 7U, 20U);
+    leave_part(GENERATE("", "\r\n", "\xef\xbb\xbf", "\xef\xbb\xbf \t"), limit);
+    const QueueReport report = run();
+    CHECK(report.status == ExitStatus::kPossibleLoss);
+    CHECK(report.possibly_lost == limit);
+    CHECK(std::string(report.problems.at(0).what())
+              .ends_with(limit == 1 ? "up to 1 event may be lost"
+                                    : fmt::format("up to {} events may be lost", limit)));
+    CHECK(source.asked_for.empty());
     CHECK(run().status == ExitStatus::kOk);
   }
+  SECTION("a page: who knows what would have followed") {
+    leave_part("<html>");
+    CHECK(run().status == ExitStatus::kPossibleLoss);
+    CHECK(quarantined().size() == 2);
+  }
+  SECTION("compressed") {
+    leave_part(gzip(answer(1, 3)));
+    CHECK(run().status == ExitStatus::kOk);
+    CHECK(publisher.values.size() == 3);
+  }
   CHECK(spool->pending().empty());
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "after a possible loss one event is asked for until an answer comes whole") {
+  const std::string cut = answer(1, 20).substr(0, 60);
+  source.answers = {cut};
+  CHECK(run(true).status == ExitStatus::kPossibleLoss);
+  REQUIRE(spool->in_doubt());
+  source.answers = {cut};
+  const QueueReport second = run(true);
+  CHECK(second.possibly_lost == 1);
+  CHECK(std::string(second.problems.at(0).what()).find("up to 1 more event may") !=
+        std::string::npos);
+  spool.reset();
+  spool = Spool::open(root.path(), kQueue);  // another run
+  SECTION("one with events: it is drained on") {
+    source.answers = {answer(1, 1), answer(2, 20), answer(22, 3)};
+    CHECK(run(true).delivered == 24);
+    CHECK(source.asked_for == std::vector<std::size_t>{20, 1, 1, 20, 20});
+  }
+  SECTION("one without") {
+    CHECK(run(true).status == ExitStatus::kOk);
+    CHECK(source.polls == 3);
+  }
+  CHECK_FALSE(spool->in_doubt());
+  CHECK_FALSE(fs::exists(spool->directory() / "doubt"));
+}
+
+TEST_CASE_METHOD(Fixture, "what a killed run had asked for puts the queue in doubt, too") {
+  {
+    Spool::Part part = spool->reserve("request-0", TimePoint(1s), 20);
+    part.asked();
+  }
+  publisher.fate = undelivered;
+  source.answers = {answer(1, 1)};
+  CHECK(run().status == ExitStatus::kPossibleLoss);
+  CHECK(source.asked_for == std::vector<std::size_t>{1});
+}
+
+TEST_CASE_METHOD(Fixture, "an answer that broke off stays one in the next run") {
+  source.whole = false;
+  source.answers = {"<html>"};
+  source.take(*spool, [] {});  // by a run that is killed then
+  CHECK(run().status == ExitStatus::kPossibleLoss);
+  CHECK(spool->pending().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a drain ends at the second answer that had to be put aside whole") {
+  const std::string too_many = answer(1, 21);
+  source.answers = {too_many, too_many, too_many, too_many};
+  const QueueReport report = run(true);
+  CHECK(report.status == ExitStatus::kQuarantine);
+  CHECK(source.polls == 2);
+  CHECK(quarantined().size() == 4);
+  CHECK(publisher.values.empty());
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "what Kafka refuses alike of several records stays, and a person is told") {
+  publisher.fate = [](const Record&) { return refused("too large"); };
+  source.answers = {answer(1, 20), answer(21, 20)};
+  SECTION("a batch") {
+    const QueueReport report = run(true);
+    CHECK(report.status == ExitStatus::kConfig);
+    CHECK(std::string(report.problems.at(0).what()).find("all 20 events alike: too large") !=
+          std::string::npos);
+    CHECK(spool->pending().size() == 2);  // the next one had been asked for meanwhile
+    CHECK(quarantined().empty());
+    const int polls = source.polls;
+    CHECK(run(true).status == ExitStatus::kConfig);
+    CHECK(source.polls == polls);
+  }
+  SECTION("not a single event") {
+    source.answers = {answer(1, 1)};
+    CHECK(run().status == ExitStatus::kQuarantine);
+    CHECK(spool->pending().empty());
+  }
+  SECTION("nor for several reasons") {
+    publisher.fate = [](const Record& record) {
+      Delivery delivery = refused("no");
+      delivery.code = record.value == event(1) ? 1 : 2;
+      return delivery;
+    };
+    source.answers = {answer(1, 3)};
+    CHECK(run().status == ExitStatus::kQuarantine);
+    CHECK(quarantined().size() == 6);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "a mapping is not copied for each of the records that share it") {
+  const std::string mapping(std::size_t{9} << 20, 'x');
+  const std::string body = answer(1, 20);
+  source.answers = {body.substr(0, body.size() - 1) + ",\"dataValueMapping\":\"" + mapping + "\"}"};
+  const char* begin = nullptr;
+  publisher.fate = [&](const Record& record) {
+    CHECK(record.value.size() < 1000);
+    CHECK(record.mapping.size() == mapping.size() + 2);
+    CHECK((begin == nullptr || begin == record.mapping.data()));
+    begin = record.mapping.data();
+    return acknowledged();
+  };
+  CHECK(run(GENERATE(true, false)).delivered == 20);
 }
 
 TEST_CASE_METHOD(Fixture, "an answer that the disk did not take is delivered from memory") {

@@ -11,6 +11,7 @@
 #include "base/request_id.h"
 #include "base/stop.h"
 #include "support/catch.h"
+#include "support/coded.h"
 #include "support/fake_clock.h"
 #include "support/scripted_server.h"
 #include "support/temporary_directory.h"
@@ -71,11 +72,12 @@ struct World {
     return polls;
   }
 
-  // What is in the queue's directory, the lock and the quarantine themselves left out.
+  // What is in the queue's directory, but for what tells of the queue itself, and the quarantine.
   std::set<std::string> files() const {
     std::set<std::string> names;
     for (const auto& entry : fs::recursive_directory_iterator(spool.directory())) {
-      if (entry.path().filename() != "lock" && !entry.is_directory()) {
+      const std::string name = entry.path().filename();
+      if (name != "lock" && name != "doubt" && !entry.is_directory()) {
         names.insert(fs::relative(entry.path(), spool.directory()));
       }
     }
@@ -165,7 +167,7 @@ TEST_CASE("a page where events should be is kept all the same: what it is, is de
 
 TEST_CASE("an empty queue leaves nothing behind") {
   World world({GENERATE(answer("204 No Content"), answer("200 OK"), answer("200 OK", " \r\n\t"),
-                        raw("HTTP/1.1 204 No Content\r\n"))});
+                        answer("200 OK", "\xef\xbb\xbf\r\n"), raw("HTTP/1.1 204 No Content\r\n"))});
   CHECK_FALSE(world.take());
   CHECK(world.files().empty());
 }
@@ -192,8 +194,12 @@ TEST_CASE("an answer that may have been lost is said to be, with the bound, and 
       raw(""), raw("", Step::Then::kReset), raw("garbage\r\n\r\n"), raw(head("100 Continue")),
       raw("HTTP/1.1 200 OK\r\n"), raw(head("200 OK", "Content-Length: 9\r\n")),
       raw(head("200 OK", "Content-Length: 9\r\n") + " \n"), raw(head("200 OK")),
+      raw(head("200 OK") + "\r\n"), raw(head("200 OK") + "\xef\xbb\xbf"),
+      raw(head("200 OK", "Transfer-Encoding: chunked\r\n") + "3\r\n\xef\xbb\xbf\r\n"),
       answer("408 Request Timeout"), answer("504 Gateway Timeout", "<html>"),
-      raw("HTTP/1.1 504 Gateway Timeout\r\n"), answer("507 Odd"), answer("524 Odd"));
+      answer("504 Gateway Timeout", R"({"o:errorCode":"OPERAWS-GEN00001"})"),
+      raw("HTTP/1.1 504 Gateway Timeout\r\n"), answer("502 Bad Gateway", "<html>"),
+      answer("507 Odd"), answer("524 Odd"));
   CAPTURE(losing.bytes);
   World world({losing, answer("200 OK", kBody)});
   const Error error = world.error();
@@ -213,6 +219,46 @@ TEST_CASE("an answer that may have been lost is said to be, with the bound, and 
         fmt::format("{} ({})\n", error.what(), error.detail()));
   CHECK(world.report.possibly_lost == 20);
   CHECK(world.report.polls == 1);
+}
+
+TEST_CASE("after a possible loss OHIP is asked for one event, and the bound is that one") {
+  World world(
+      {raw(""), answer("502 Bad Gateway"), answer("503 Unavailable"), answer("200 OK", kBody)});
+  CHECK(world.error().status() == ExitStatus::kPossibleLoss);
+  CHECK(contains(world.error().what(), "up to 1 event may be lost"));
+  CHECK(world.report.possibly_lost == 21);
+  CHECK(world.error().status() == ExitStatus::kUnavailable);
+  CHECK(world.take().value().asked_for == 1);
+  std::vector<std::string> limits;
+  for (const std::string& poll : world.polls()) {
+    limits.push_back(poll.substr(0, poll.find(" HTTP")).substr(poll.find("limit=")));
+  }
+  CHECK(limits == std::vector<std::string>{"limit=20", "limit=1", "limit=1", "limit=1"});
+}
+
+TEST_CASE("a body is spooled byte for byte as it was sent, whatever its head says of it") {
+  const auto [body, header] =
+      GENERATE(std::pair{gzip(kBody), "Content-Encoding: gzip\r\n"},
+               std::pair{kBody, "Content-Encoding: UTF-8\r\n"},
+               std::pair{kBody, "Content-Encoding: gzip\r\n"},
+               std::pair{kBody, "Content-Encoding: gzip, gzip, gzip, br, x, y, z\r\n"},
+               std::pair{gzip(kBody), "Content-Type: application/json\r\n"});
+  World world({answer("200 OK", body, header)});
+  const Batch batch = world.take().value();
+  CHECK(batch.body == body);
+  CHECK(batch.whole);
+  CHECK(world.spool.read(batch.file).body == body);
+}
+
+TEST_CASE("whether the answer's end was proven stays with it") {
+  const auto [step, whole] = GENERATE(
+      std::pair{answer("200 OK", kBody), true}, std::pair{raw(head("200 OK") + kBody), false},
+      std::pair{raw(head("200 OK", "Content-Length: 999\r\n") + kBody), false});
+  World world({step});
+  const Batch batch = world.take().value();
+  CHECK(batch.whole == whole);
+  CHECK(world.spool.read(batch.file).whole == whole);
+  CHECK(world.spool.read(batch.file).received == world.clock.now());
 }
 
 TEST_CASE("a GET that dies on a connection used before is counted once") {
@@ -295,8 +341,8 @@ TEST_CASE("an answer that took nothing off the queue has its exit status and lea
       std::pair{"414 Too Long", ExitStatus::kConfig},
       std::pair{"415 Unsupported", ExitStatus::kConfig},
       std::pair{"418 Teapot", ExitStatus::kConfig},
-      std::pair{"501 Not Implemented", ExitStatus::kConfig},
-      std::pair{"505 Version", ExitStatus::kConfig});
+      std::pair{"501 Not Implemented", ExitStatus::kUnavailable},
+      std::pair{"505 Version", ExitStatus::kUnavailable});
   const bool whole = GENERATE(true, false);
   CAPTURE(status_line, whole);
   const std::string body = R"({"title":"No","o:errorCode":"OPERAWS-GEN01244"})";

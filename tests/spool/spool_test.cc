@@ -1,5 +1,6 @@
 #include "spool/spool.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -40,10 +41,10 @@ std::vector<std::string> files_in(const fs::path& directory) {
 
 Batch keep(Spool& spool, const std::string& body, TimePoint received = kNow,
            const std::string& request = kRequest) {
-  Spool::Part part = spool.reserve(request, received);
+  Spool::Part part = spool.reserve(request, received, 20);
   REQUIRE(part.asked());
   part.write(body);
-  return part.keep(body, received);
+  return part.keep(body, received, true);
 }
 
 struct stat status_of(const fs::path& path) {
@@ -142,13 +143,13 @@ TEST_CASE("directories are for their owner only, and so are files") {
 TEST_CASE("the room for an answer is really there before OHIP is asked, and given back after") {
   const TemporaryDirectory root;
   Spool spool = open(root);
-  Spool::Part part = spool.reserve(kRequest, kNow);
-  const struct stat reserved = status_of(spool.directory() / (kStem + ".reserved"));
+  Spool::Part part = spool.reserve(kRequest, kNow, 20);
+  const struct stat reserved = status_of(spool.directory() / (kStem + ".limit-20.reserved"));
   CHECK(reserved.st_size == 0);
   CHECK(reserved.st_blocks * 512 >= 10 << 20);
   REQUIRE(part.asked());
   part.write("body");
-  const Batch batch = part.keep("body", kNow);
+  const Batch batch = part.keep("body", kNow, true);
   const struct stat kept = status_of(spool.directory() / batch.file);
   CHECK(kept.st_size == 4);
   CHECK(kept.st_blocks * 512 <= 64 << 10);
@@ -158,7 +159,7 @@ TEST_CASE("a reservation that OHIP was never asked for is removed") {
   const TemporaryDirectory root;
   Spool spool = open(root);
   SECTION("by the run that made it") {
-    spool.reserve(kRequest, kNow);
+    spool.reserve(kRequest, kNow, 20);
     CHECK(files_in(spool.directory()) == kEmptySpool);
   }
   SECTION("by the next run when that one was killed") {
@@ -172,7 +173,7 @@ TEST_CASE("an answer without events leaves nothing behind") {
   const TemporaryDirectory root;
   Spool spool = open(root);
   {
-    Spool::Part part = spool.reserve(kRequest, kNow);
+    Spool::Part part = spool.reserve(kRequest, kNow, 20);
     REQUIRE(part.asked());
     part.discard();
   }
@@ -183,12 +184,15 @@ TEST_CASE("from the moment OHIP is asked a killed run leaves a .part that the ne
   const TemporaryDirectory root;
   Spool spool = open(root);
   {
-    Spool::Part part = spool.reserve(kRequest, kNow);
+    Spool::Part part = spool.reserve(kRequest, kNow, 20);
     REQUIRE(part.asked());
     part.write("half an ans");
   }
-  REQUIRE(spool.pending() == std::vector{kStem + ".part"});
-  const Batch batch = spool.read(kStem + ".part");
+  REQUIRE(spool.pending() == std::vector{kStem + ".limit-20.part"});
+  const Batch batch = spool.read(kStem + ".limit-20.part");
+  CHECK_FALSE(batch.whole);
+  CHECK(batch.request_id == kRequest);
+  CHECK(batch.asked_for == 20);
   CHECK(batch.body == "half an ans");
   CHECK(batch.received == kNow);
   CHECK(status_of(spool.directory() / batch.file).st_blocks * 512 <= 64 << 10);
@@ -199,13 +203,74 @@ TEST_CASE("an answer that never came leaves its reason in the quarantine") {
   Spool spool = open(root);
   fs::path reason;
   {
-    Spool::Part part = spool.reserve(kRequest, kNow);
+    Spool::Part part = spool.reserve(kRequest, kNow, 20);
     REQUIRE(part.asked());
     reason = part.lost("no answer");
   }
   CHECK(reason == spool.directory() / "quarantine" / (kStem + ".reason"));
   CHECK(content(reason) == "no answer");
   CHECK(spool.pending().empty());
+}
+
+TEST_CASE("a possible loss is remembered by the next run, until an answer has come whole") {
+  const TemporaryDirectory root;
+  {
+    Spool spool = open(root);
+    CHECK_FALSE(spool.in_doubt());
+    Spool::Part part = spool.reserve(kRequest, kNow, 20);
+    REQUIRE(part.asked());
+    part.lost("no answer");
+    CHECK(spool.in_doubt());
+  }
+  {
+    Spool spool = open(root);
+    CHECK(spool.in_doubt());
+    spool.end_doubt();
+    CHECK_FALSE(spool.in_doubt());
+  }
+  CHECK_FALSE(open(root).in_doubt());
+}
+
+TEST_CASE("what was asked for and how the transfer ended is in the name of what broke off") {
+  const TemporaryDirectory root;
+  const std::size_t limit = GENERATE(1U, 5U, 20U);
+  Spool spool = open(root);
+  Spool::Part part = spool.reserve(kRequest, kNow, limit);
+  REQUIRE(part.asked());
+  part.write("{\"bus");
+  const Batch kept = part.keep("{\"bus", kNow, false);
+  CHECK(kept.file == fmt::format("{}.limit-{}.part", kStem, limit));
+  const Batch read = spool.read(kept.file);
+  for (const Batch& batch : {kept, read}) {
+    CHECK_FALSE(batch.whole);
+    CHECK(batch.asked_for == limit);
+    CHECK(batch.request_id == kRequest);
+    CHECK(batch.received == kNow);
+    CHECK(batch.body == "{\"bus");
+  }
+  CHECK(spool.quarantine(read, "cut off").filename() == kStem + ".json");
+  CHECK(spool.pending().empty());
+}
+
+TEST_CASE("a .part of an earlier version was asked for with any limit") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  for (const std::string& name :
+       {kStem + ".part", kStem + ".limit-.part", kStem + ".limit-99.part"}) {
+    replace_file(spool.directory() / name, "", ExitStatus::kSpool);
+    CHECK(spool.read(name).asked_for == 20);
+    CHECK(spool.read(name).request_id == kRequest);
+  }
+}
+
+TEST_CASE("a time in the future does not keep unavailability from being told") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  CHECK(Spool::unserved_since(root.path(), kQueue, kNow + 24h * 365) <= kNow + 24h * 365);
+  const fs::path file = spool.directory() / "unserved";
+  fs::last_write_time(file, fs::file_time_type::clock::now() + 24h * 3650);
+  CHECK(Spool::unserved_since(root.path(), kQueue, kNow) == kNow);
+  CHECK(Spool::unserved_since(root.path(), kQueue, kNow + 1h) == kNow);
 }
 
 TEST_CASE("a batch in quarantine is whole, has its reason beside it and is no longer pending") {
@@ -308,7 +373,7 @@ TEST_CASE("a spool that cannot be made is an error that names the path and the r
 TEST_CASE("an answer that the disk does not take stays in memory, and the batch says so") {
   const TemporaryDirectory root;
   Spool spool = open(root);
-  Spool::Part part = spool.reserve(kRequest, kNow);
+  Spool::Part part = spool.reserve(kRequest, kNow, 20);
   REQUIRE(part.asked());
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit earlier = {};
@@ -317,7 +382,7 @@ TEST_CASE("an answer that the disk does not take stays in memory, and the batch 
   REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
   part.write("the whole answer");
   REQUIRE(setrlimit(RLIMIT_FSIZE, &earlier) == 0);
-  const Batch batch = part.keep("the whole answer", kNow);
+  const Batch batch = part.keep("the whole answer", kNow, true);
   CHECK(batch.body == "the whole answer");
   CHECK(batch.storage_error.find("File too large") != std::string::npos);
   spool.commit(batch);
