@@ -35,7 +35,7 @@ cxxopts::Options make_parser() {
       ("port", "0: the system's choice", cxxopts::value<int>()->default_value("0"))
       ("tls", "https, with a new certificate whose authority is written to --ca-file")
       ("ca-file", "PEM", text("ohip-sim-ca.pem"), "PATH")
-      ("env-file", "Write a configuration for ohip-poll", cxxopts::value<std::string>(), "PATH")
+      ("env-file", "Write a configuration for ohip-poll and ohip-stream", cxxopts::value<std::string>(), "PATH")
       ("hotel", "Hotels with events from the start", cxxopts::value<std::vector<std::string>>()->default_value("ABC"), "CODE,…")
       ("events", "How many for each of them", cxxopts::value<std::size_t>()->default_value("0"), "N")
       ("chain", "Put them into the chain's queue")
@@ -151,9 +151,9 @@ std::string environment(const Simulator& simulator, const std::string& ca_file) 
       o.tls ? fmt::format("OHIP_CA_FILE={}\n", std::filesystem::absolute(ca_file).string()) : "";
   return fmt::format(
       "OHIP_GATEWAY_URL={}\nOHIP_CLIENT_ID={}\nOHIP_CLIENT_SECRET={}\nOHIP_APP_KEY={}\n"
-      "OHIP_ENTERPRISE_ID={}\nOHIP_SCOPE={}\nOHIP_EXTERNAL_SYSTEM={}\n{}",
+      "OHIP_ENTERPRISE_ID={}\nOHIP_SCOPE={}\nOHIP_EXTERNAL_SYSTEM={}\nOHIP_CHAIN={}\n{}",
       simulator.url(), o.client_id, o.client_secret, o.app_key, o.enterprise_id, o.scope,
-      o.external_system, ca);
+      o.external_system, o.stream_chain, ca);
 }
 
 void run(const cxxopts::ParseResult& given, const sigset_t& end) {

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <filesystem>
@@ -16,7 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/handle.h"
+#include "kafka/plain_sink.h"
+#include "kafka/transactional_sink.h"
 #include "support/catch.h"
 #include "support/simulator_client.h"
 #include "support/temporary_directory.h"
@@ -151,7 +155,7 @@ TEST_CASE("ohip-sim says where it listens, serves, and exits with 0 when told to
   CHECK(process.stop(GENERATE(SIGTERM, SIGINT)) == 0);
 }
 
-TEST_CASE("ohip-sim writes a configuration for ohip-poll that its owner alone can read") {
+TEST_CASE("ohip-sim writes a configuration for both programs that its owner alone can read") {
   const TemporaryDirectory dir;
   const std::filesystem::path env = dir / "env";
   const std::filesystem::path ca = dir / "ca.pem";
@@ -162,6 +166,7 @@ TEST_CASE("ohip-sim writes a configuration for ohip-poll that its owner alone ca
   const std::string text = content(env);
   CHECK(text.find("OHIP_GATEWAY_URL=" + url + "\n") == 0);
   CHECK(text.find("\nOHIP_CLIENT_ID=me\n") != std::string::npos);
+  CHECK(text.find("\nOHIP_CHAIN=DEMO\n") != std::string::npos);
   CHECK(text.find("\nOHIP_CA_FILE=" + ca.string() + "\n") != std::string::npos);
   struct stat info {};
   REQUIRE(stat(env.c_str(), &info) == 0);
@@ -169,6 +174,17 @@ TEST_CASE("ohip-sim writes a configuration for ohip-poll that its owner alone ca
   CurlClient client;
   client.ca_file = ca;
   CHECK(client.send("GET", url + "/sim/stats", {}).status == 200);
+}
+
+TEST_CASE("ohip-sim streams what it was told to from the start") {
+  Process process({OHIP_SIM, "--events", "2", "--hotel", "ABC,DEF", "--stream-chain", "C",
+                   "--stream-events", "3", "--event-size", "2000"});
+  const std::string url = after_last_space(process.read_line());
+  CurlClient client;
+  const std::string held = client.send("GET", url + "/sim/held?chain=C", {}).body;
+  CHECK(std::count(held.begin(), held.end(), '\n') == 7);
+  CHECK(held.find(R"("hotelId":"DEF")") != std::string::npos);
+  CHECK(held.substr(0, held.size() - 1).size() - held.rfind('\n', held.size() - 2) == 2001);
 }
 
 TEST_CASE("ohip-sim takes faults from its command line") {
@@ -220,4 +236,50 @@ TEST_CASE("kafka-sim changes leaders and topics on command") {
   CHECK(process.command("down 7").rfind("error: ", 0) == 0);
   CHECK(process.command("leader events").rfind("error: ", 0) == 0);
   CHECK(process.command("explode").rfind("error: ", 0) == 0);
+}
+
+namespace {
+
+const ohip::Log kQuiet(ohip::LogLevel::kError);
+
+// Stores one record and a position, as a run of ohip-stream does.
+template <typename Sink>
+void store(const std::string& brokers, const ohip::GroupPlace& place,
+           const ohip::GroupOffset& position) {
+  Sink sink({{"bootstrap.servers", brokers}, {"message.timeout.ms", "30000"}}, place, kQuiet);
+  sink.take_over();
+  ohip::Record record;
+  record.topic = place.topic;
+  record.value = "event";
+  record.timestamp =
+      std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  sink.commit(std::vector<ohip::Record>{record}, position,
+              [](std::size_t, const std::string& reason) { FAIL(reason); });
+}
+
+const ohip::GroupPlace kPlace{"ohip-stream/127.0.0.1/0123456789ab/DEMO", "events"};
+const ohip::GroupOffset kPosition{193, R"({"offset":"193"})"};
+
+}  // namespace
+
+TEST_CASE("kafka-sim keeps a position that is committed behind its records, for the next run") {
+  Process process({KAFKA_SIM, "--topic", "events:2"});
+  const std::string brokers = after_last_space(process.read_line());
+  store<ohip::PlainSink>(brokers, kPlace, kPosition);
+  ohip::PlainSink next({{"bootstrap.servers", brokers}}, kPlace, kQuiet);
+  CHECK(next.committed() == kPosition);
+}
+
+TEST_CASE("kafka-sim refuses a position in a transaction rather than forget it") {
+  Process process({KAFKA_SIM, "--topic", "events:2"});
+  const std::string brokers = after_last_space(process.read_line());
+  try {
+    store<ohip::TransactionalSink>(brokers, kPlace, kPosition);
+    FAIL("it was committed");
+  } catch (const ohip::Error& error) {
+    INFO(error.what());
+    CHECK(error.status() == ohip::ExitStatus::kConfig);
+  }
+  ohip::PlainSink next({{"bootstrap.servers", brokers}}, kPlace, kQuiet);
+  CHECK_FALSE(next.committed());
 }
