@@ -44,7 +44,7 @@ std::optional<GroupOffset> PlainSink::take_over() {
   return committed();
 }
 
-void PlainSink::commit(std::span<const Record> records, const GroupOffset& position,
+void PlainSink::commit(std::span<const Record> records, const std::optional<GroupOffset>& position,
                        const OnRefused& on_refused) {
   const std::vector<Delivery> fates = publisher_.publish(records, kPatience);
   std::size_t refused = 0;
@@ -63,7 +63,9 @@ void PlainSink::commit(std::span<const Record> records, const GroupOffset& posit
       on_refused(i, fates[i].reason);
     }
   }
-  alter_group_offset(client().handle(), place_, position, kPosition);
+  if (position) {
+    alter_group_offset(client().handle(), place_, *position, kPosition);
+  }
 }
 
 }  // namespace ohip

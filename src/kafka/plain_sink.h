@@ -24,7 +24,7 @@ class PlainSink : public Sink {
   void check(const std::set<std::string>& topics) override;
   std::optional<GroupOffset> committed() override;
   std::optional<GroupOffset> take_over() override;
-  void commit(std::span<const Record> records, const GroupOffset& position,
+  void commit(std::span<const Record> records, const std::optional<GroupOffset>& position,
               const OnRefused& on_refused) override;
 
  private:

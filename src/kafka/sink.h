@@ -29,12 +29,14 @@ class Sink {
   virtual std::optional<GroupOffset> committed() = 0;
 
   // From its return on nobody but this object commits here, and what others had open is settled;
-  // returns the position after that. To be called once, before commit().
+  // returns the position after that. To be called before commit(), and again where it was out of
+  // use meanwhile.
   virtual std::optional<GroupOffset> take_over() = 0;
 
-  // Stores all records but those refused, in their order, and the position behind them. Throws
-  // Error: nothing of it is known to be stored.
-  virtual void commit(std::span<const Record> records, const GroupOffset& position,
+  // Stores all records but those refused, in their order, and the position behind them, where there
+  // is one: without it the committed one stays as it is. Throws Error: nothing of it is known to be
+  // stored.
+  virtual void commit(std::span<const Record> records, const std::optional<GroupOffset>& position,
                       const OnRefused& on_refused) = 0;
 };
 

@@ -66,20 +66,29 @@ void TransactionalSink::check(const std::set<std::string>& topics) {
 }
 
 std::optional<GroupOffset> TransactionalSink::committed() {
-  return ask_group_offset(client_->handle(), place_, false, kAsking);
+  return committed_by(place_);
+}
+
+std::optional<GroupOffset> TransactionalSink::committed_by(const GroupPlace& place) {
+  return ask_group_offset(client_->handle(), place, false, kAsking);
 }
 
 std::optional<GroupOffset> TransactionalSink::take_over() {
-  init();
+  if (initialized_) {
+    renew();
+  } else {
+    init();
+  }
   last_ = ask_group_offset(client_->handle(), place_, true, kAsking);
   return last_;
 }
 
-void TransactionalSink::commit(std::span<const Record> records, const GroupOffset& position,
+void TransactionalSink::commit(std::span<const Record> records,
+                               const std::optional<GroupOffset>& position,
                                const OnRefused& on_refused) {
   switch (attempt(records, position)) {
     case Outcome::kCommitted:
-      last_ = position;
+      last_ = position ? position : last_;
       return;
     case Outcome::kRefused:
       put_aside(records, position, on_refused);
@@ -93,7 +102,7 @@ void TransactionalSink::commit(std::span<const Record> records, const GroupOffse
 }
 
 TransactionalSink::Outcome TransactionalSink::attempt(std::span<const Record> records,
-                                                      const GroupOffset& position) {
+                                                      const std::optional<GroupOffset>& position) {
   begin();
   const std::vector<Delivery> fates = send(records);
   refused_.clear();
@@ -135,7 +144,8 @@ std::vector<Delivery> TransactionalSink::send(std::span<const Record> records) {
 }
 
 // A broker refuses a request, not a record; and after it librdkafka's producer fails once more.
-void TransactionalSink::put_aside(std::span<const Record> records, const GroupOffset& position,
+void TransactionalSink::put_aside(std::span<const Record> records,
+                                  const std::optional<GroupOffset>& position,
                                   const OnRefused& on_refused) {
   renew();
   std::vector<bool> out(records.size(), false);
@@ -191,7 +201,7 @@ std::vector<TransactionalSink::Refusal> TransactionalSink::culprits(
 
 // Fenced is no proof of a second machine: librdkafka says so, too, after a reconnect or an answer
 // that it did not expect. Kafka knows what is true; once a run it is asked.
-bool TransactionalSink::came_through(const GroupOffset& position) {
+bool TransactionalSink::came_through(const std::optional<GroupOffset>& position) {
   const Error taken(
       ExitStatus::kUnavailable,
       fmt::format("Kafka: another producer has taken over transactional id {}", place_.group),
@@ -221,7 +231,7 @@ bool TransactionalSink::came_through(const GroupOffset& position) {
     throw Error(taken);
   }
   last_ = found;
-  return found == position;
+  return position && found == position;  // without one it cannot be told: once more
 }
 
 void TransactionalSink::rehearse(const GroupPlace& place, const GroupOffset& position) {
@@ -250,6 +260,7 @@ void TransactionalSink::init() {
     const KafkaError error(
         rd_kafka_init_transactions(client_->handle(), static_cast<int>((2 * kCall).count())));
     if (!error) {
+      initialized_ = true;
       return;
     }
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
@@ -272,12 +283,12 @@ void TransactionalSink::begin() {
 
 // The position, and the end. A call whose time is over goes on when it is made again.
 TransactionalSink::Outcome TransactionalSink::store(const GroupPlace& place,
-                                                    const GroupOffset& position) {
+                                                    const std::optional<GroupOffset>& position) {
   const Handle<rd_kafka_consumer_group_metadata_t, rd_kafka_consumer_group_metadata_destroy> group(
       rd_kafka_consumer_group_metadata_new(place.group.c_str()));
-  const KafkaPartitions offsets = partition_list(place, position);
+  const KafkaPartitions offsets = partition_list(place, position.value_or(GroupOffset{}));
   const SteadyPoint end = now() + kCommitting;
-  bool sent = false;
+  bool sent = !position;
   for (;;) {
     const KafkaError error(sent ? rd_kafka_commit_transaction(client_->handle(), call_time())
                                 : rd_kafka_send_offsets_to_transaction(

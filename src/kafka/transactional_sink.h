@@ -30,8 +30,11 @@ class TransactionalSink : public Sink {
   void check(const std::set<std::string>& topics) override;
   std::optional<GroupOffset> committed() override;
   std::optional<GroupOffset> take_over() override;
-  void commit(std::span<const Record> records, const GroupOffset& position,
+  void commit(std::span<const Record> records, const std::optional<GroupOffset>& position,
               const OnRefused& on_refused) override;
+
+  // Of another group than this object's own.
+  std::optional<GroupOffset> committed_by(const GroupPlace& place);
 
   // Whether a commit would be allowed: begins a transaction that holds only the position, and
   // aborts it. For an object of another transactional id than the one at work.
@@ -44,17 +47,17 @@ class TransactionalSink : public Sink {
     std::string reason;
   };
 
-  Outcome attempt(std::span<const Record> records, const GroupOffset& position);
+  Outcome attempt(std::span<const Record> records, const std::optional<GroupOffset>& position);
   std::vector<Delivery> send(std::span<const Record> records);
-  void put_aside(std::span<const Record> records, const GroupOffset& position,
+  void put_aside(std::span<const Record> records, const std::optional<GroupOffset>& position,
                  const OnRefused& on_refused);
   std::vector<Refusal> culprits(std::span<const Record> records);
-  bool came_through(const GroupOffset& position);
+  bool came_through(const std::optional<GroupOffset>& position);
 
   void renew();
   void init();
   void begin();
-  Outcome store(const GroupPlace& place, const GroupOffset& position);
+  Outcome store(const GroupPlace& place, const std::optional<GroupOffset>& position);
   void abort();
   bool is_fenced() const;
 
@@ -65,6 +68,7 @@ class TransactionalSink : public Sink {
   std::optional<GroupOffset> last_;  // what is committed, as far as this object knows
   std::vector<Refusal> refused_;     // by the attempt that ended with kRefused
   bool alone_ = false;               // the brokers refuse whole requests whose records are fine
+  bool initialized_ = false;         // client_ is
   bool was_fenced_ = false;
 };
 

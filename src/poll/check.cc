@@ -2,47 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "http/client.h"
 #include "kafka/publisher.h"
 #include "ohip/oauth.h"
 #include "poll/queues.h"
+#include "report/checklist.h"
 #include "spool/spool.h"
 
 namespace ohip {
 namespace {
-
-// Runs the steps in their order, and all of them: one visit mends everything.
-class Checklist {
- public:
-  // The step returns what it found, or throws Error. False: it failed.
-  bool step(std::string_view name, const std::function<std::string()>& run) {
-    try {
-      print(name, "OK", run());
-      return true;
-    } catch (const Error& error) {
-      print(name, "FAILED", error.what());
-      if (!error.hint().empty()) {
-        fmt::print("{:<15}         {}\n", "", error.hint());
-      }
-      status_ = more_serious(status_, error.status());
-      return false;
-    }
-  }
-
-  ExitStatus status() const { return status_; }
-
- private:
-  static void print(std::string_view name, std::string_view result, std::string_view found) {
-    fmt::print("{:<15} {:<7} {}\n", name, result, found);
-  }
-
-  ExitStatus status_ = ExitStatus::kOk;
-};
 
 std::string describe_config(const Config& config) {
   return fmt::format("{}, external system {}, hotels {}", config.gateway.url,

@@ -4,53 +4,17 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <iomanip>
-#include <map>
-#include <sstream>
 #include <string>
 #include <string_view>
 
 #include "base/file.h"
 #include "base/version.h"
+#include "report/exposition.h"
 
 namespace ohip {
 namespace {
 
 constexpr std::size_t kMostHotels = 500;
-
-double seconds(TimePoint time) {
-  return static_cast<double>(
-      std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
-}
-
-// Values by series, such as `ohip_poll_polls_total{file="ohip-poll.prom",hotel="ABC"}`.
-using Series = std::map<std::string, double, std::less<>>;
-
-std::string quoted(const std::string& text) {
-  std::ostringstream out;
-  out << std::quoted(text);
-  return out.str();
-}
-
-// What an earlier run left; nothing where it cannot be understood.
-Series read_series(const std::filesystem::path& file) {
-  Series series;
-  if (!std::filesystem::exists(file)) {
-    return series;
-  }
-  std::istringstream lines(read_file(file, ExitStatus::kSpool));
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t blank = line.rfind(' ');
-    double value = 0;
-    if (!line.starts_with('#') && blank != std::string::npos &&
-        std::from_chars(line.data() + blank + 1, line.data() + line.size(), value).ec ==
-            std::errc()) {
-      series[line.substr(0, blank)] = value;
-    }
-  }
-  return series;
-}
 
 struct Family {
   std::string_view name;
@@ -77,53 +41,6 @@ constexpr std::array kFamilies = {
            [](const QueueReport& q) { return q.pending; }},
     Family{"ohip_poll_quarantine_files", "Files in quarantine now.",
            [](const QueueReport& q) { return q.in_quarantine; }},
-};
-
-class Exposition {
- public:
-  explicit Exposition(const std::filesystem::path& file)
-      : before_(read_series(file)), label_(fmt::format("file={}", quoted(file.filename()))) {}
-
-  // What the names of a family's series begin with.
-  std::string beginning(std::string_view name) const { return fmt::format("{}{{{}", name, label_); }
-
-  std::string series(std::string_view name) const { return beginning(name) + "}"; }
-
-  std::string series(std::string_view name, std::string_view label, const std::string& text) const {
-    return fmt::format("{},{}={}}}", beginning(name), label, quoted(text));
-  }
-
-  void family(std::string_view name, std::string_view help) {
-    text_ += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name,
-                         name.ends_with("_total") ? "counter" : "gauge");
-  }
-
-  void value(const std::string& series, double value) {
-    text_ += fmt::format("{} {:.15g}\n", series, value);
-  }
-
-  void gauge(std::string_view name, std::string_view help, double number) {
-    family(name, help);
-    value(series(name), number);
-  }
-
-  void counter(std::string_view name, std::string_view help, std::size_t more) {
-    family(name, help);
-    value(series(name), earlier(series(name)) + static_cast<double>(more));
-  }
-
-  double earlier(const std::string& series) const {
-    const auto found = before_.find(series);
-    return found == before_.end() ? 0 : found->second;
-  }
-
-  const Series& before() const { return before_; }
-  const std::string& text() const { return text_; }
-
- private:
-  Series before_;
-  std::string label_;  // of all series: node_exporter shows none where two files share one
-  std::string text_;
 };
 
 std::vector<QueueReport> bounded(std::vector<QueueReport> queues) {

@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "http/websocket.h"
+
 namespace ohip {
 
 // Why a connection does not stand.
@@ -14,5 +16,7 @@ struct Refusal {
   std::optional<std::chrono::seconds> retry_after = std::nullopt;
   std::string words = {};  // the server's or libcurl's, masked, in one line
 };
+
+Refusal refusal_in(const WebSocketAnswer& answer);
 
 }  // namespace ohip

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ohip {
+
+// The names of a record, whichever way its event came.
+
+// `<hotel>/<module>/<primaryKey>`: the module in ce_type's spelling, because Oracle has it in
+// several; an absent part is empty.
+std::string record_key(std::string_view hotel, std::string_view module,
+                       std::string_view primary_key);
+
+// `com.oracle.opera.<module>.<action>`: lower case, what is neither letter nor digit is '-'.
+std::string event_type(std::string_view module, std::string_view action);
+
+// A topic's name, with the event's for {module} and {hotel}.
+std::string topic_name(std::string pattern, std::string_view module, std::string_view hotel);
+
+}  // namespace ohip

@@ -1,0 +1,52 @@
+#include "report/exposition.h"
+
+#include <charconv>
+#include <iomanip>
+#include <sstream>
+
+#include "base/file.h"
+
+namespace ohip {
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::ostringstream out;
+  out << std::quoted(text);
+  return out.str();
+}
+
+// What an earlier run left; nothing where it cannot be understood.
+Series read_series(const std::filesystem::path& file) {
+  Series series;
+  if (!std::filesystem::exists(file)) {
+    return series;
+  }
+  std::istringstream lines(read_file(file, ExitStatus::kSpool));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t blank = line.rfind(' ');
+    double value = 0;
+    if (!line.starts_with('#') && blank != std::string::npos &&
+        std::from_chars(line.data() + blank + 1, line.data() + line.size(), value).ec ==
+            std::errc()) {
+      series[line.substr(0, blank)] = value;
+    }
+  }
+  return series;
+}
+
+}  // namespace
+
+double seconds(TimePoint time) {
+  return static_cast<double>(
+      std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
+}
+
+Exposition::Exposition(const std::filesystem::path& file)
+    : before_(read_series(file)), label_(fmt::format("file={}", quoted(file.filename()))) {}
+
+std::string Exposition::series(std::string_view name, std::string_view label,
+                               const std::string& text) const {
+  return fmt::format("{},{}={}}}", beginning(name), label, quoted(text));
+}
+
+}  // namespace ohip

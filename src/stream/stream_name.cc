@@ -1,0 +1,50 @@
+#include "stream/stream_name.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <array>
+
+namespace ohip {
+namespace {
+
+// Of the hash, where it is a name: the last ones, because what begins as the secret itself is
+// masked.
+constexpr std::size_t kDigits = 12;
+
+std::string digits_of(const std::string& hash) {
+  return hash.substr(hash.size() - kDigits);
+}
+
+std::string sha256(const std::string& text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    hex += fmt::format("{:02x}", digest[i]);
+  }
+  return hex;
+}
+
+}  // namespace
+
+StreamName::StreamName(const Config& config)
+    : gateway(config.gateway.host),
+      key_hash(sha256(config.credentials.app_key)),
+      chain(config.chain) {}
+
+std::string StreamName::url(const Config& config) const {
+  return fmt::format("{}{}?key={}", config.gateway.url, config.stream_path, key_hash);
+}
+
+GroupPlace StreamName::place(const Config& config) const {
+  return {fmt::format("ohip-stream/{}/{}/{}", gateway, digits_of(key_hash), chain),
+          config.state_topic};
+}
+
+QueueName StreamName::queue() const {
+  return {gateway, digits_of(key_hash), chain};
+}
+
+}  // namespace ohip
