@@ -1,5 +1,6 @@
 // The man pages and the template of the configuration, held against the programs.
 
+#include <fstream>
 #include <iterator>
 #include <map>
 #include <regex>
@@ -9,10 +10,13 @@
 #include <vector>
 
 #include "base/file.h"
+#include "config/command_line.h"
+#include "config/config.h"
 #include "config/kafka_properties.h"
 #include "config/setting.h"
 #include "e2e/process.h"
 #include "support/catch.h"
+#include "support/temporary_directory.h"
 
 namespace ohip {
 namespace {
@@ -156,6 +160,32 @@ TEST_CASE("the template of the configuration has every setting, commented, with 
     INFO(name);
     CHECK(property_of(name));
   }
+}
+
+TEST_CASE("README's configuration is complete as it stands there") {
+  static const std::regex assignment("    ([A-Z_]+=[^ ]+)");
+  const std::string readme = source("README.md");
+  const std::size_t begin = readme.find("## Configure");
+  REQUIRE(begin != std::string::npos);
+  const std::string block = readme.substr(begin, readme.find("Then ask", begin) - begin);
+  const test::TemporaryDirectory directory;
+  std::ofstream file(directory / "ohip-poll.env");
+  std::smatch match;
+  for (const std::string& line : lines(block)) {
+    if (std::regex_match(line, match, assignment)) {
+      file << match[1] << '\n';
+    } else {
+      CHECK_FALSE(line.starts_with("    "));
+    }
+  }
+  file.close();
+  const std::string path = (directory / "ohip-poll.env").string();
+  const std::vector<const char*> arguments = {"ohip-poll", "--config", path.c_str()};
+  Environment environment;
+  environment.root = true;
+  const Config config = load_config(
+      parse_command_line(static_cast<int>(arguments.size()), arguments.data()), environment);
+  CHECK(config.hotels == std::vector<std::string>{"ABC", "DEF"});
 }
 
 }  // namespace ohip
