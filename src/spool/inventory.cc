@@ -57,14 +57,22 @@ class Taker {
     return entries;
   }
 
-  // Links are never followed.
+  // Links are not followed, and told: what is behind them is no empty queue.
   std::vector<fs::path> directories(const fs::path& directory) {
-    std::vector<fs::path> found = entries(directory);
-    std::erase_if(found, [](const fs::path& entry) {
+    std::vector<fs::path> found;
+    for (const fs::path& entry : entries(directory)) {
       std::error_code error;
-      return entry.filename().string().front() == '.' ||
-             fs::symlink_status(entry, error).type() != fs::file_type::directory;
-    });
+      const bool hidden = entry.filename().string().front() == '.';
+      if (hidden || !fs::is_directory(entry, error)) {
+        continue;
+      }
+      if (fs::is_symlink(entry, error)) {
+        inventory_.unreadable.emplace_back(ExitStatus::kSpool,
+                                           entry.string() + " is a link, and not followed");
+      } else {
+        found.push_back(entry);
+      }
+    }
     return found;
   }
 

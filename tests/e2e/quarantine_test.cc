@@ -215,7 +215,8 @@ TEST_CASE_METHOD(Desk, "a file whose name is a person's gets one that the spool 
 
 TEST_CASE_METHOD(Desk, "a file is named by itself, by its path, or by one through a link") {
   const std::string name = kStem + ".1.json";
-  const fs::path link = spool / "link";
+  const TemporaryDirectory elsewhere;
+  const fs::path link = elsewhere / "link";
   fs::create_directory_symlink(queue, link);
   for (const std::string& file : std::vector<std::string>{
            name, (quarantine / name).string(), (link / "quarantine" / name).string(),
@@ -413,6 +414,19 @@ TEST_CASE_METHOD(Desk, "a list of what may not be read is no empty list") {
   CHECK(result.status == 74);
   CHECK(contains(result.err, queue.string() + ": Permission denied"));
   CHECK(as_job({"--requeue", "all"}).status == 74);
+}
+
+TEST_CASE_METHOD(Desk, "what is behind a link is told, and not touched") {
+  put(kStem + ".1.json", kEvent);
+  const TemporaryDirectory elsewhere;
+  fs::rename(quarantine, elsewhere / "quarantine");
+  fs::create_directory_symlink(elsewhere / "quarantine", quarantine);
+  const Result list = poll({"--list"});
+  CHECK(list.status == 74);
+  CHECK(contains(list.err, quarantine.string() + " is a link"));
+  CHECK(poll({"--requeue", "all"}).status == 74);
+  CHECK(fs::exists(elsewhere / "quarantine" / (kStem + ".1.json")));
+  CHECK(names(queue).empty());
 }
 
 TEST_CASE_METHOD(Desk, "where there is no spool, list, requeue and replay say so") {
