@@ -63,7 +63,7 @@ class Settlement {
           ++report_.delivered;
           break;
         case Delivery::State::kRefused:
-          rejects_.push_back({records[i].value, "Kafka refuses it: " + deliveries[i].reason});
+          refused_.emplace_back(i, "Kafka refuses it: " + deliveries[i].reason);
           break;
         case Delivery::State::kUndelivered:
           ++missing;
@@ -78,7 +78,6 @@ class Settlement {
 
   // Everything is acknowledged but for the rejects: they go into quarantine, the batch goes.
   void commit(const Decoded& decoded) {
-    rejects_.insert(rejects_.begin(), decoded.rejects.begin(), decoded.rejects.end());
     if (batch_.storage_error.empty()) {
       commit_file(decoded);
     } else {
@@ -131,8 +130,12 @@ class Settlement {
   }
 
   void commit_file(const Decoded& decoded) {
-    for (std::size_t i = 0; i < rejects_.size(); ++i) {
-      quarantine_event(i + 1, rejects_[i]);
+    std::size_t number = 0;
+    for (const Reject& reject : decoded.rejects) {
+      quarantine_event(++number, reject.event, reject.reason);
+    }
+    for (const auto& [record, reason] : refused_) {
+      quarantine_event(++number, decoded.records[record].payload(), reason);
     }
     if (decoded.damage.empty()) {
       spool_.commit(batch_);
@@ -148,11 +151,12 @@ class Settlement {
     }
   }
 
-  void quarantine_event(std::size_t number, const Reject& reject) {
-    const auto path = spool_.quarantine_event(batch_, number, reject.event, reject.reason + "\n");
+  // Of what Kafka refuses, what was sent: the answer with its mappings goes.
+  void quarantine_event(std::size_t number, const std::string& event, const std::string& reason) {
+    const auto path = spool_.quarantine_event(batch_, number, event, reason + "\n");
     ++report_.quarantined;
     report_.add(Error(ExitStatus::kQuarantine,
-                      fmt::format("one event was put into quarantine: {}", reject.reason),
+                      fmt::format("one event was put into quarantine: {}", reason),
                       "look at " + path.string(), "x-request-id " + batch_.request_id));
   }
 
@@ -163,7 +167,7 @@ class Settlement {
     try {
       commit_file(decoded);
     } catch (const Error& e) {
-      if (!rejects_.empty() || !decoded.damage.empty()) {
+      if (!refused_.empty() || !decoded.rejects.empty() || !decoded.damage.empty()) {
         throw Error(ExitStatus::kPossibleLoss,
                     fmt::format("{}: what Kafka could not take is lost, because the quarantine "
                                 "fails too: {}",
@@ -179,7 +183,7 @@ class Settlement {
 
   const Spool& spool_;
   const Batch& batch_;
-  std::vector<Reject> rejects_;
+  std::vector<std::pair<std::size_t, std::string>> refused_;  // records, and why
   QueueReport report_;
 };
 

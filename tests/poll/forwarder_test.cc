@@ -334,6 +334,19 @@ TEST_CASE_METHOD(Fixture, "a record that Kafka refuses is put aside alone, and t
         event(2));
 }
 
+TEST_CASE_METHOD(Fixture, "what Kafka refuses is put aside with the mapping that goes with it") {
+  publisher.fate = [](const Record& record) {
+    return record.value == event(2) ? refused("too large") : acknowledged();
+  };
+  const std::string body = answer(1, 3);
+  source.answers = {body.substr(0, body.size() - 1) + R"(,"dataValueMapping":{"a":"b"}})"};
+  CHECK(run().status == ExitStatus::kQuarantine);
+  const std::string kept = event(2).substr(0, event(2).size() - 1);
+  REQUIRE(quarantined().size() == 2);
+  CHECK(read_file(spool->directory() / "quarantine" / quarantined()[0], ExitStatus::kOk) ==
+        kept + R"(,"dataValueMapping":{"a":"b"}})");
+}
+
 TEST_CASE_METHOD(Fixture, "an event without an id is put aside alone") {
   source.answers = {R"({"businessEventData":[{"businessEvent":{}},)" + event(2) + "]}"};
   const QueueReport report = run();
