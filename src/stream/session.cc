@@ -42,6 +42,10 @@ constexpr std::size_t kMaxRecent = 1'024;
 // What is no event comes once in a while at most; more of it is a fault that is not the events'.
 constexpr std::size_t kMaxRejects = 100;
 
+// Older than all that OHIP keeps, which is then replayed as a whole. Without an offset OHIP would
+// go on behind what it sent last, to a run that may have died before it committed anything.
+constexpr const char* kOldest = "0";
+
 constexpr int kNormal = 1000;
 constexpr int kBroken = 1006;
 
@@ -195,7 +199,8 @@ void Session::subscribe(Moment now) {
   const Subscription& subscription = settings_.subscription;
   const Position* const position = start();
   const bool from = subscription.has_from() && !from_done_;
-  const std::string offset = from ? subscription.from : position ? position->offset : "";
+  const bool known = position != nullptr && !position->offset.empty();
+  const std::string offset = from ? subscription.from : known ? position->offset : kOldest;
   state_ = State::kStreaming;
   subscribed_once_ = true;
   subscribed_ = last_event_ = now.steady;
@@ -307,35 +312,43 @@ bool Session::is_known(Moment now, const StreamEvent& event) {
   if (first_ && told) {
     first_ = false;
     const Position* const position = start();
-    if (position != nullptr && !position->offset.empty()) {
-      const bool same = position->unique_event_id.empty()
-                            ? event.offset == position->offset
-                            : event.unique_event_id == position->unique_event_id;
-      if (same) {
-        return true;
-      }
-      judge_gap(now, event);
+    if (position == nullptr) {
+      return false;
     }
+    const bool same = position->unique_event_id.empty()
+                          ? event.offset == position->offset
+                          : event.unique_event_id == position->unique_event_id;
+    if (same) {
+      return true;
+    }
+    judge_gap(now, *position, event);
   }
   return event.reject.empty() && known_.contains(key_of(event.offset, event.unique_event_id));
 }
 
-void Session::judge_gap(Moment now, const StreamEvent& event) {
-  const Position& position = *start();
-  const auto age = now.wall - std::max(position.received, position.quiet);
-  if (age <= kRenumbered) {
-    if (!std::exchange(told_exclusive_, true)) {
+// What was not yet taken when OHIP last had nothing newer is kept for seven days from then on:
+// until that is over nothing can be missing, whatever backlog the runs since then have left. And a
+// day after the last connection OHIP may number anew.
+void Session::judge_gap(Moment now, const Position& position, const StreamEvent& event) {
+  const TimePoint last = std::max(position.received, position.quiet);
+  const bool asked_for_all = position.offset.empty();
+  const bool expired =
+      now.wall - position.quiet > kExpiring && (!asked_for_all || last != TimePoint{});
+  const bool renumbered = !asked_for_all && now.wall - last > kRenumbered;
+  if (!expired && !renumbered) {
+    if (!asked_for_all && !std::exchange(told_exclusive_, true)) {
       act(action::Note{"OHIP's replay did not begin with the event that it was asked for"});
     }
     return;
   }
   act(action::Tell{Error(
       ExitStatus::kPossibleLoss,
-      fmt::format("events between {} and {} may be missing: OHIP was asked for what follows offset "
-                  "{} and began with another event, {}",
-                  rfc3339_utc(position.received), word(event.timestamp), position.offset,
-                  age > kExpiring ? "and it keeps events for seven days"
-                                  : "as it may a day after the last connection"),
+      fmt::format("events between {} and {} may be missing: OHIP was asked for {} and began with "
+                  "another event, {}",
+                  last == TimePoint{} ? "an unknown time" : rfc3339_utc(last),
+                  word(event.timestamp), asked_for_all ? "all" : "offset " + position.offset,
+                  expired ? "and it keeps events for seven days"
+                          : "as it may a day after the last connection"),
       "compare OPERA's reservations of that time with what is in Kafka",
       fmt::format("offset {}", event.offset))});
 }
@@ -508,6 +521,9 @@ void Session::close(Moment now, int code) {
 void Session::closed(Moment now, int code, std::string_view reason, bool by_us) {
   if (!has_socket()) {
     return;
+  }
+  if (code != kBroken && !by_us) {
+    heard(now);
   }
   const Closing closing = closing_of(code, masked(reason, 200), by_us);
   const bool as_asked = by_us || code == kNormal;

@@ -162,7 +162,7 @@ class Session {
 
   void take_event(Moment now, ServerMessage&& message);
   bool is_known(Moment now, const StreamEvent& event);
-  void judge_gap(Moment now, const StreamEvent& event);
+  void judge_gap(Moment now, const Position& position, const StreamEvent& event);
   void publish(StreamEvent event);
   void remember(const StreamEvent& event);
   void accept(Moment now);

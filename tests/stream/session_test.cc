@@ -163,7 +163,7 @@ Position at(const std::string& offset, const std::string& id, std::chrono::secon
   Position position;
   position.offset = offset;
   position.unique_event_id = id;
-  position.received = kNow - age;
+  position.received = position.quiet = kNow - age;
   position.ended = "complete";
   return position;
 }
@@ -188,13 +188,13 @@ TEST_CASE("a run asks for the position, connects, and subscribes from there") {
   CHECK(run.take_overs == 0);
 }
 
-TEST_CASE("the first run asks for no offset, and waits for nothing") {
+TEST_CASE("the first run asks for all that OHIP keeps, and waits for nothing") {
   Run run;
   run.position();
   CHECK(run.connects == 1);
   run.open();
   run.ack();
-  CHECK(run.sent().find("offset:") == std::string::npos);
+  CHECK(run.sent().find(R"(offset: \"0\")") != std::string::npos);
 }
 
 TEST_CASE("after a run that died it waits 10 s from its start, and asks again") {
@@ -742,7 +742,9 @@ TEST_CASE("an event of 20 MB is passed on as it is") {
 TEST_CASE("a gap that cannot be excluded is told with both times") {
   const auto [age, quiet, told] =
       GENERATE(std::tuple{23h, 23h, false}, std::tuple{25h, 25h, true},
-               std::tuple{7 * 24h, 7 * 24h, true}, std::tuple{7 * 24h, 2h, false});
+               std::tuple{7 * 24h, 7 * 24h, true}, std::tuple{7 * 24h, 2h, false},
+               // Taken an hour ago from a backlog whose beginning is a week old.
+               std::tuple{1h, 6 * 24h + 1h, true}, std::tuple{1h, 5 * 24h, false});
   Position position = at("193", "e193", age);
   position.quiet = kNow - quiet;
   Run run(position);
@@ -753,7 +755,8 @@ TEST_CASE("a gap that cannot be excluded is told with both times") {
     if (told) {
       CHECK(run.told[0].status() == ExitStatus::kPossibleLoss);
       const std::string what = run.told[0].what();
-      CHECK(what.find(rfc3339_utc(position.received)) != std::string::npos);
+      CHECK(what.find(rfc3339_utc(std::max(position.received, position.quiet))) !=
+            std::string::npos);
       CHECK(what.find("25-NOV-26 06.18.59.028027 AM") != std::string::npos);
     }
     run.event("301", "e301");
@@ -763,6 +766,18 @@ TEST_CASE("a gap that cannot be excluded is told with both times") {
     run.event("1", "e193");
     CHECK(run.told.empty());
   }
+}
+
+TEST_CASE("a gap behind a position without any event, too") {
+  const auto [age, told] = GENERATE(std::tuple{6 * 24h - 1h, false}, std::tuple{8 * 24h, true});
+  Position position = at("", "");
+  position.received = {};
+  position.quiet = kNow - age;
+  Run run(position);
+  run.streaming();
+  run.event("300", "e300");
+  CHECK(run.told.size() == (told ? 1 : 0));
+  CHECK(run.published.size() == 1);
 }
 
 TEST_CASE("what fails in Kafka ends the run with its status, after complete, and writes nothing") {
