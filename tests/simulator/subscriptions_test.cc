@@ -253,6 +253,17 @@ TEST_CASE_METHOD(StreamFixture, "a message that is none of the protocol's is clo
                             R"({"id":"s1","type":"subscribe","payload":{}})")) == 4400);
 }
 
+TEST_CASE_METHOD(StreamFixture, "no UTF-8 is closed with 1007, a message of 2 MB with 1009") {
+  WebSocketClient socket;
+  connect(socket);
+  SECTION("no UTF-8") {
+    CHECK(code_after(socket, "\xff\xfe") == 1007);
+  }
+  SECTION("2 MB") {
+    CHECK(code_after(socket, std::string(2'000'000, 'x')) == 1009);
+  }
+}
+
 TEST_CASE_METHOD(StreamFixture,
                  "an operation outside Oracle's schema is closed with 4400 and why") {
   struct Case {
