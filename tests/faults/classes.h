@@ -26,6 +26,8 @@ void cut_gzip(Row& row, std::size_t stride);
 void answer(Row& row, std::size_t stride);      // every other damage to an answer
 void status(Row& row, std::size_t stride);      // each status that an answer may have
 void limits(Row& row, std::size_t stride);      // answers and files at their bounds
+void connection(Row& row, std::size_t stride);  // something waits in it, or it is of no use
+void proxy(Row& row, std::size_t stride);       // refuses, babbles or says nothing
 void kafka(Row& row, std::size_t stride);       // Kafka fails before, during and after the poll
 void concurrent(Row& row, std::size_t stride);  // two at once
 void requeued(Row& row, std::size_t stride);    // killed or failing while it puts back

@@ -43,6 +43,8 @@ const std::vector<Class> kClasses = {
     {"answer", "late, malformed, not OHIP's", ohip::faults::answer, 1},
     {"status", "each status, page and error object", ohip::faults::status, 7},
     {"limits", "answers and files at their bounds", ohip::faults::limits, 1},
+    {"connection", "what waits in a connection", ohip::faults::connection, 4},
+    {"proxy", "the proxy fails", ohip::faults::proxy, 1},
     {"kafka", "Kafka fails", ohip::faults::kafka, 1},
     {"concurrent", "two at once", ohip::faults::concurrent, 1},
     {"requeue", "putting back, killed or failing", ohip::faults::requeued, 7},
