@@ -166,6 +166,8 @@ class ScriptedServer {
   }
 
   void serve(int socket) {
+    const int at_once = 1;
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
     Stream stream(socket, tls_);
     std::string request;
     bool keep = stream.accept();
@@ -176,8 +178,6 @@ class ScriptedServer {
       }
       stream.write(step.bytes);
       if (!step.later.empty()) {
-        const int at_once = 1;
-        setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
         stream.write(step.later);
       }
       finish(stream, step);
