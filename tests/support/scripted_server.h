@@ -166,8 +166,8 @@ class ScriptedServer {
   }
 
   void serve(int socket) {
-    const int at_once = 1;
-    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+    const int on = 1;
+    setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     Stream stream(socket, tls_);
     std::string request;
     bool keep = stream.accept();
