@@ -47,7 +47,7 @@ const std::vector<Class> kClasses = {
     {"proxy", "the proxy fails", ohip::faults::proxy, 1},
     {"kafka", "Kafka fails", ohip::faults::kafka, 1},
     {"concurrent", "two at once", ohip::faults::concurrent, 1},
-    {"requeue", "putting back, killed or failing", ohip::faults::requeued, 7},
+    {"requeue", "putting back, killed or failing", ohip::faults::requeued, 4},
     {"outage", "a thousand batches in the spool", ohip::faults::outage, 10},
 };
 

@@ -1,5 +1,5 @@
-// What a person puts back from the quarantine: killed at each system call, and each call of the
-// storage failing.
+// What a person puts back from the quarantine: killed at each call of the storage, and each
+// failing.
 
 #include <fmt/format.h>
 
@@ -28,7 +28,7 @@ void expect_each_once(Case& one) {
   }
 }
 
-void break_everywhere(Row& row, std::size_t stride, const std::string& action, bool storage_only) {
+void break_everywhere(Row& row, std::size_t stride, const std::string& action) {
   Stage stage;
   Row scratch{"clean"};
   std::vector<Call> calls;
@@ -37,9 +37,7 @@ void break_everywhere(Row& row, std::size_t stride, const std::string& action, b
     clean.put_aside();
     calls = trace(clean, kPutBack, Threads::kMain);
   }
-  if (storage_only) {
-    std::erase_if(calls, [](const Call& call) { return !call.storage; });
-  }
+  std::erase_if(calls, [](const Call& call) { return !call.storage; });
   for (std::size_t i = 0; i < calls.size(); i += stride) {
     Case one(stage, row, fmt::format("{} at {} {}", action, calls[i].name, calls[i].ordinal));
     one.put_aside();
@@ -55,9 +53,9 @@ void break_everywhere(Row& row, std::size_t stride, const std::string& action, b
 }  // namespace
 
 void requeued(Row& row, std::size_t stride) {
-  break_everywhere(row, stride, "signal=KILL", false);
-  break_everywhere(row, stride, "error=EIO", true);
-  break_everywhere(row, stride, "error=ENOSPC", true);
+  break_everywhere(row, stride, "signal=KILL");
+  break_everywhere(row, stride, "error=EIO");
+  break_everywhere(row, stride, "error=ENOSPC");
 }
 
 }  // namespace ohip::faults
