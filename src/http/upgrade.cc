@@ -48,7 +48,7 @@ std::string part(const Url& url, CURLUPart which) {
   return Handle<char, curl_free>(text).get();
 }
 
-std::string after(std::string text, std::string_view mark) {
+std::string after(const std::string& text, std::string_view mark) {
   return text.empty() ? text : std::string(mark) + text;
 }
 
