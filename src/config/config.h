@@ -22,6 +22,9 @@ enum class KafkaProfile { kKafka, kOciStreaming };
 struct Gateway {
   std::string url;   // scheme, host, port and path, without a trailing slash
   std::string host;  // lower case, without the port
+  // What tells it from every other gateway, in the spool and in what is published: the URL without
+  // https://, so the host alone for most.
+  std::string name = {};
 };
 
 struct Credentials {

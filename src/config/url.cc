@@ -89,7 +89,8 @@ Gateway parse_gateway_url(const std::string& text) {
   while (normal.ends_with('/')) {
     normal.pop_back();
   }
-  return {normal, host};
+  constexpr std::string_view kUsual = "https://";
+  return {normal, host, normal.substr(normal.starts_with(kUsual) ? kUsual.size() : 0)};
 }
 
 std::string parse_proxy(const std::string& text) {

@@ -44,10 +44,19 @@ bool QueueRun::open() {
     shared_.log.info("{}: another run holds the queue", queue_.label());
     return false;
   }
+  if (!spool_->unclaimed().empty()) {
+    look_.add(Error(ExitStatus::kPending,
+                    fmt::format("{} holds what version 0.1.0 took from a gateway of that host, and "
+                                "several of them use this spool",
+                                spool_->unclaimed().string()),
+                    fmt::format("a person must say whose it is: move its files to {}, or to the "
+                                "other gateway's directory",
+                                spool_->directory().string())));
+  }
   const Config& config = shared_.config;
   forwarder_ = std::make_unique<Forwarder>(
       *spool_, shared_.publisher,
-      Origin{queue_.gateway_host, queue_.external_system, config.topic,
+      Origin{queue_.gateway, queue_.external_system, config.topic,
              queue_.hotel == kChainQueue ? "" : queue_.hotel},
       config.mode != Mode::kOnce, shared_.deadline, shared_.stop, look_);
   return true;

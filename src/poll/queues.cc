@@ -21,9 +21,21 @@ bool is_named(const Config& config, const QueueName& queue) {
   return config.hotels.empty() || hotels_queue || chains_queue;
 }
 
+// Another gateway's events belong into another topic, perhaps: where a gateway is configured, only
+// its queues are published, under whatever name they are in the spool.
 std::vector<QueueName> pending_queues(const Config& config) {
-  std::vector<QueueName> queues = Spool::pending_queues(config.spool_dir);
-  std::erase_if(queues, [&](const QueueName& queue) { return !is_named(config, queue); });
+  const std::string& gateway = config.gateway.name;
+  std::vector<QueueName> queues;
+  for (QueueName& queue : Spool::pending_queues(config.spool_dir)) {
+    const QueueName ours = {gateway, queue.external_system, queue.hotel};
+    if (const auto earlier = ours.earlier(); earlier && earlier->gateway == queue.gateway) {
+      queue = ours;
+    }
+    const bool known = std::find(queues.begin(), queues.end(), queue) != queues.end();
+    if (!known && is_named(config, queue) && (gateway.empty() || queue.gateway == gateway)) {
+      queues.push_back(std::move(queue));
+    }
+  }
   return queues;
 }
 
@@ -46,7 +58,7 @@ std::vector<QueueName> in_order(const Config& config, std::vector<QueueName> que
 std::vector<QueueName> configured_queues(const Config& config) {
   std::vector<QueueName> queues;
   for (const std::string& hotel : config.hotels) {
-    queues.push_back({config.gateway.host, config.external_system,
+    queues.push_back({config.gateway.name, config.external_system,
                       config.scope == QueueScope::kChain ? std::string(kChainQueue) : hotel});
   }
   return queues;

@@ -20,8 +20,16 @@ std::string QueueName::label() const {
 
 std::filesystem::path QueueName::directory(const std::filesystem::path& root) const {
   const std::string name = hotel == kChainQueue ? std::string(kChainQueue) : escape_name(hotel);
-  return std::filesystem::absolute(root) / escape_name(gateway_host) /
-         escape_name(external_system) / name;
+  return std::filesystem::absolute(root) / escape_name(gateway) / escape_name(external_system) /
+         name;
+}
+
+std::optional<QueueName> QueueName::earlier() const {
+  constexpr std::string_view kPlain = "http://";
+  const std::string rest = gateway.substr(gateway.starts_with(kPlain) ? kPlain.size() : 0);
+  const std::size_t host_end = rest.starts_with('[') ? rest.find(']') : 0;  // an IPv6 address
+  const std::string host = rest.substr(0, rest.find_first_of(":/", host_end));
+  return host == gateway ? std::nullopt : std::optional(QueueName{host, external_system, hotel});
 }
 
 std::string escape_name(std::string_view code) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -8,15 +9,21 @@ namespace ohip {
 
 // Names one queue of OHIP, and so its directory in the spool.
 struct QueueName {
-  std::string gateway_host;
+  std::string gateway;  // Gateway::name
   std::string external_system;
   std::string hotel;  // "@chain" for the external system's one queue
+
+  bool operator==(const QueueName&) const = default;
 
   // "hotel ABC".
   std::string label() const;
 
   // Where its batches are.
   std::filesystem::path directory(const std::filesystem::path& root) const;
+
+  // Its name in a spool of version 0.1.0, which told gateways by their hosts alone. Nothing where
+  // that is the same.
+  std::optional<QueueName> earlier() const;
 };
 
 inline constexpr std::string_view kChainQueue = "@chain";

@@ -26,6 +26,7 @@ constexpr std::string_view kWhole = ".json";
 constexpr std::string_view kLimit = ".limit-";
 constexpr const char* kDoubt = "doubt";
 constexpr const char* kUnserved = "unserved";
+constexpr const char* kClaimed = "gateway";
 
 // Oracle: up to 20 events "with a payload size up to 10 MB".
 constexpr off_t kRoom = off_t{10} << 20;
@@ -80,13 +81,22 @@ std::vector<fs::path> list_readable(const fs::path& directory) {
   return entries;
 }
 
+// Those that escape_name() could have made; a file system's lost+found is none.
+bool is_ours(const fs::path& directory) {
+  const std::string name = directory.filename().string();
+  return name == kChainQueue || name == escape_name(unescape_name(name));
+}
+
+// What cannot be read, and so holds nothing that this user could publish, is passed over.
 std::vector<fs::path> list_queues(const fs::path& directory) {
   std::vector<fs::path> directories;
-  for (const fs::path& entry : list(directory)) {
-    if (is_directory(entry, kOnError) && entry.filename().string().front() != '.') {
+  for (const fs::path& entry : list_readable(directory)) {
+    std::error_code error;
+    if (is_ours(entry) && fs::is_directory(entry, error)) {
       directories.push_back(entry);
     }
   }
+  std::sort(directories.begin(), directories.end());
   return directories;
 }
 
@@ -147,6 +157,43 @@ TimePoint modified(const fs::path& file) {
                        std::chrono::nanoseconds(status.st_mtim.tv_nsec)));
 }
 
+// The host's directory is that of a gateway whose name is its host: no other takes it for one of
+// version 0.1.0.
+void claim(const fs::path& host) {
+  std::error_code error;
+  if (!fs::exists(host / kClaimed, error)) {
+    open_file(host / kClaimed, O_WRONLY | O_CREAT, kOnError);
+    sync_directory(host, kOnError);
+  }
+}
+
+// Whether another gateway of that host has a directory here.
+bool is_shared(const fs::path& root, const QueueName& earlier, const QueueName& ours) {
+  const std::vector<fs::path> gateways = list_queues(root);
+  return std::any_of(gateways.begin(), gateways.end(), [&](const fs::path& directory) {
+    const QueueName other = {unescape_name(directory.filename().string()), {}, {}};
+    const auto host = other.earlier();
+    return other.gateway != ours.gateway && host && host->gateway == earlier.gateway;
+  });
+}
+
+// What is there, but for the lock and what is there already; an empty directory goes. Durable on
+// return, and after a kill at any moment each file is in one of the two.
+void move_all(const fs::path& from, const fs::path& to) {
+  for (const fs::path& file : list_readable(from)) {
+    const bool moves = fs::is_regular_file(fs::symlink_status(file)) && file.filename() != kLock;
+    if (moves && !fs::exists(fs::symlink_status(to / file.filename()))) {
+      rename_file(file, to / file.filename(), kOnError);
+    }
+  }
+  sync_directory(to, kOnError);
+  std::error_code error;
+  if (fs::exists(from, error)) {
+    sync_directory(from, kOnError);
+    fs::remove(from, error);
+  }
+}
+
 }  // namespace
 
 Spool::Spool(QueueName queue, fs::path directory, UniqueFd lock)
@@ -162,7 +209,39 @@ std::optional<Spool> Spool::open(const fs::path& root, QueueName queue) {
   if (!lock) {
     return std::nullopt;
   }
-  return Spool(std::move(queue), std::move(directory), std::move(*lock));
+  Spool spool(std::move(queue), std::move(directory), std::move(*lock));
+  return spool.take_over(root) ? std::optional(std::move(spool)) : std::nullopt;
+}
+
+// False: a run of that version is at it.
+bool Spool::take_over(const fs::path& root) {
+  const std::optional<QueueName> earlier = queue_.earlier();
+  if (!earlier) {
+    claim(directory_.parent_path().parent_path());
+    return true;
+  }
+  const fs::path from = earlier->directory(root);
+  const fs::path host = from.parent_path().parent_path();
+  std::error_code error;
+  if (!fs::exists(from, error) || fs::exists(host / kClaimed, error)) {
+    return true;
+  }
+  const std::optional<UniqueFd> lock = try_lock(from / kLock, kOnError);
+  if (!lock) {
+    return false;
+  }
+  if (is_shared(root, *earlier, queue_)) {
+    const std::vector<fs::path> files = list(from);
+    unclaimed_ = std::any_of(files.begin(), files.end(), is_batch) ? from : fs::path();
+    return true;
+  }
+  move_all(from / kQuarantine, directory_ / kQuarantine);
+  move_all(from, directory_);
+  unlink((from / kLock).c_str());
+  for (fs::path gone = from; gone != host.parent_path() && fs::remove(gone, error);) {
+    gone = gone.parent_path();
+  }
+  return true;
 }
 
 std::vector<QueueName> Spool::pending_queues(const fs::path& root) {
@@ -171,12 +250,14 @@ std::vector<QueueName> Spool::pending_queues(const fs::path& root) {
   if (!fs::exists(root, error) && !error) {
     return queues;
   }
-  for (const fs::path& host : list_queues(root)) {
-    for (const fs::path& external_system : list_queues(host)) {
+  list(root);  // must be readable
+  for (const fs::path& gateway : list_queues(root)) {
+    for (const fs::path& external_system : list_queues(gateway)) {
       for (const fs::path& queue : list_queues(external_system)) {
-        const std::vector<fs::path> files = list(queue);
-        if (std::any_of(files.begin(), files.end(), is_batch)) {
-          queues.push_back({unescape_name(host.filename().string()),
+        const std::vector<fs::path> files = list_readable(queue);
+        if (access(queue.c_str(), R_OK | X_OK) != 0 ||
+            std::any_of(files.begin(), files.end(), is_batch)) {
+          queues.push_back({unescape_name(gateway.filename().string()),
                             unescape_name(external_system.filename().string()),
                             unescape_name(queue.filename().string())});
         }

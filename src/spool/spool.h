@@ -15,7 +15,7 @@ namespace ohip {
 
 // The batches of one queue that OHIP has handed out and Kafka has not yet acknowledged:
 //
-//   <spool>/<gateway host>/<external system>/<hotel or @chain>/
+//   <spool>/<gateway>/<external system>/<hotel or @chain>/
 //     lock
 //     20261123T190705.123456Z-<x-request-id>.json      an answer, verbatim, as received then
 //     20261123T190705.123456Z-<x-request-id>.limit-20.part
@@ -32,10 +32,17 @@ namespace ohip {
 class Spool {
  public:
   // Opens the queue's directory, which it makes if it must, and locks it for as long as this
-  // object lives. Nothing when another run holds the lock; it never waits.
+  // object lives. Nothing when another run holds the lock; it never waits. What version 0.1.0 left
+  // under the gateway's host alone is moved here first, unless several gateways of that host use
+  // this spool.
   static std::optional<Spool> open(const std::filesystem::path& root, QueueName queue);
 
-  // The queues under root that hold anything to deliver.
+  // Where that is: batches that a person must move, as it cannot be told whose they are. Empty:
+  // there are none.
+  const std::filesystem::path& unclaimed() const { return unclaimed_; }
+
+  // The queues under root that hold anything to deliver. Of a directory that is none of ours
+  // nothing is said; one of ours that cannot be read is an error when it is opened.
   static std::vector<QueueName> pending_queues(const std::filesystem::path& root);
 
   // When the answer in this file came: as its name says, or else when the file was last changed.
@@ -139,10 +146,12 @@ class Spool {
 
  private:
   Spool(QueueName queue, std::filesystem::path directory, UniqueFd lock);
+  bool take_over(const std::filesystem::path& root);
   std::filesystem::path quarantine_path(const std::string& name) const;
 
   QueueName queue_;
   std::filesystem::path directory_;
+  std::filesystem::path unclaimed_;
   UniqueFd lock_;
   bool in_doubt_;
   TimePoint latest_name_;

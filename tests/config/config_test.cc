@@ -31,6 +31,7 @@ TEST_CASE("with the required settings alone all others have their defaults") {
   CHECK(config.hotels == Texts{"ABC"});
   CHECK(config.external_system == "EXTSYS");
   CHECK(config.gateway.host == "gateway.example.com");
+  CHECK(config.gateway.name == "gateway.example.com");
   CHECK(config.credentials.client_secret == "the client secret");
   CHECK(config.credentials.scope == "urn:opc:hgbu:ws:__myscopes__");
   CHECK_FALSE(config.credentials.password_grant());

@@ -65,6 +65,13 @@ TEST_CASE("a gateway's URL is put in order") {
   CHECK(parse_gateway_url("https://h/").url == "https://h");
   CHECK(parse_gateway_url("https://h:8443//a///b//").url == "https://h:8443/a/b");
   CHECK(parse_gateway_url("https://h:8443//a").host == "h");
+  for (const auto& [url, name] : {std::pair("https://H.example:443/", "h.example"),
+                                  {"https://h:8443", "h:8443"},
+                                  {"https://h/prod/", "h/prod"},
+                                  {"http://127.0.0.1:80", "http://127.0.0.1"},
+                                  {"http://localhost:8080/x", "http://localhost:8080/x"}}) {
+    CHECK(parse_gateway_url(url).name == name);
+  }
   CHECK(parse_gateway_url("https://h:443").url == "https://h");
 }
 

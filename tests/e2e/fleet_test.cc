@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "e2e/world.h"
+#include "spool/queue.h"
 #include "support/catch.h"
 #include "support/scripted_server.h"
 
@@ -233,7 +234,8 @@ TEST_CASE_METHOD(World, "unavailability is told only when it has lasted for --al
   Result result = poll(run);
   CHECK(result.status == 0);
   CHECK(result.err.empty());
-  const auto since = spool / "127.0.0.1/OHIPDEMO/ABC/unserved";
+  const auto since =
+      ohip::QueueName{ohip.url(), "OHIPDEMO", "ABC"}.directory(spool.path()) / "unserved";
   REQUIRE(std::filesystem::exists(since));
   std::filesystem::last_write_time(since, std::filesystem::file_time_type::clock::now() - 2h);
   result = poll(run);

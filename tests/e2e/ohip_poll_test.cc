@@ -16,6 +16,7 @@
 
 #include "e2e/world.h"
 #include "simulator/simulator.h"
+#include "spool/queue.h"
 #include "support/catch.h"
 #include "support/mock_kafka.h"
 #include "support/temporary_directory.h"
@@ -77,7 +78,7 @@ TEST_CASE_METHOD(World, "a record has the key, the headers and the time that con
   CHECK(header(record, "content-type") == "application/json");
   CHECK(header(record, "ce_specversion") == "1.0");
   CHECK(header(record, "ce_id") == "2130690");
-  CHECK(header(record, "ce_source") == "//127.0.0.1/externalSystem/OHIPDEMO");
+  CHECK(header(record, "ce_source") == ohip.url() + "/externalSystem/OHIPDEMO");
   CHECK(header(record, "ce_type") == "com.oracle.opera.reservation.update-reservation");
   CHECK(header(record, "ce_subject") == "919074");
   CHECK(header(record, "ce_hotelid") == "ABC");
@@ -376,6 +377,52 @@ TEST_CASE_METHOD(World, "a replay publishes what the spool holds without OHIP") 
   CHECK(values() == std::vector{event});
   CHECK(header(records()[0], "ce_source") == "//gateway/externalSystem/EXT");
   CHECK(spool_is_empty());
+}
+
+TEST_CASE_METHOD(World,
+                 "two gateways of one host share no queue, and a replay is of the one configured") {
+  kafka.create("other", kPartitions);
+  const std::string url = ohip.url();
+  const auto leave = [&](const std::string& path, int id) {
+    const fs::path queue = ohip::QueueName{url + path, "OHIPDEMO", "ABC"}.directory(spool.path());
+    fs::create_directories(queue);
+    std::ofstream(queue / "20261123T190705.123456Z-request.json")
+        << fmt::format(R"({{"businessEventData":[{{"businessEventId":{{"id":{}}}}}]}})", id);
+  };
+  leave("/prod", 1);
+  leave("/uat", 2);
+  environment["OHIP_GATEWAY_URL"] = url + "/prod/";
+  const bool replay = GENERATE(true, false);
+  if (replay) {
+    CHECK(poll({"--replay"}).status == 0);
+  } else {
+    poll();  // the simulator knows no such path
+  }
+  REQUIRE(values() == std::vector<std::string>{R"({"businessEventId":{"id":1}})"});
+  CHECK(header(records()[0], "ce_source") == url + "/prod/externalSystem/OHIPDEMO");
+  CHECK(records()[0].key == "ABC//");
+  environment["OHIP_GATEWAY_URL"] = url + "/uat";
+  environment["KAFKA_TOPIC"] = "other";
+  CHECK(poll({"--replay"}).status == 0);
+  REQUIRE(kafka.read("other", kPartitions).size() == 1);
+  CHECK(kafka.read("other", kPartitions)[0].value == R"({"businessEventId":{"id":2}})");
+  CHECK(values().size() == 1);
+}
+
+TEST_CASE_METHOD(World, "what version 0.1.0 left is delivered before anything is polled, once") {
+  const fs::path earlier = spool / "127.0.0.1/OHIPDEMO/ABC";
+  fs::create_directories(earlier / "quarantine");
+  const std::string event = R"({"businessEvent":{},"businessEventId":{"id":7}})";
+  std::ofstream(earlier / "20261123T190705.123456Z-request.json")
+      << R"({"businessEventData":[)" << event << "]}";
+  CHECK(poll(GENERATE(as<std::vector<std::string>>(), std::vector<std::string>{"--replay"},
+                      std::vector<std::string>{"--once", "--hotel", "ABC"}))
+            .status == 0);
+  CHECK(values() == std::vector{event});
+  CHECK(poll().status == 0);
+  CHECK(values().size() == 1);
+  CHECK(spool_is_empty());
+  CHECK_FALSE(fs::exists(spool / "127.0.0.1"));
 }
 
 TEST_CASE("events pass through TLS, and only with a certificate that is trusted") {

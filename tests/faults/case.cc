@@ -227,7 +227,9 @@ std::vector<std::string> Case::arrived() const {
 std::vector<fs::path> Case::spooled() const {
   std::vector<fs::path> found;
   for (const std::string& hotel : hotels_) {
-    add_files(found, queue_of(hotel));
+    for (const fs::path& queue : queues_of(hotel)) {
+      add_files(found, queue);
+    }
   }
   return found;
 }
@@ -235,13 +237,25 @@ std::vector<fs::path> Case::spooled() const {
 std::vector<fs::path> Case::quarantined() const {
   std::vector<fs::path> found;
   for (const std::string& hotel : hotels_) {
-    add_files(found, queue_of(hotel) / "quarantine");
+    for (const fs::path& queue : queues_of(hotel)) {
+      add_files(found, queue / "quarantine");
+    }
   }
   return found;
 }
 
+// Of all gateways.
+std::vector<fs::path> Case::queues_of(const std::string& hotel) const {
+  std::vector<fs::path> queues;
+  std::error_code none;
+  for (const auto& gateway : fs::directory_iterator(spool, none)) {
+    queues.push_back(gateway.path() / "OHIPDEMO" / hotel);
+  }
+  return queues;
+}
+
 fs::path Case::queue_of(const std::string& hotel) const {
-  return spool / escape_name("127.0.0.1") / "OHIPDEMO" / hotel;
+  return QueueName{stage.ohip.url(), "OHIPDEMO", hotel}.directory(spool);
 }
 
 std::uint64_t Case::polls() const {

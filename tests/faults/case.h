@@ -91,6 +91,7 @@ class Case {
 
  private:
   void reckon();
+  std::vector<std::filesystem::path> queues_of(const std::string& hotel) const;
 
   Row& row_;
   std::string what_;

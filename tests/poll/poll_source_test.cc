@@ -39,7 +39,7 @@ struct World {
     std::vector<Step> steps = {token_answer()};
     steps.insert(steps.end(), script.begin(), script.end());
     server.emplace(std::move(steps));
-    config.gateway = {.url = server->url(), .host = "127.0.0.1"};
+    config.gateway = {.url = server->url(), .host = "127.0.0.1", .name = "127.0.0.1"};
   }
 
   static Config make_config() {

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -67,7 +68,7 @@ TEST_CASE("the spool may be a link to a directory, as systemd's DynamicUser= mak
   const fs::path link = directory.path() / "state";
   fs::create_directory_symlink("private", link);
   CHECK(Spool::open(link, kQueue));
-  CHECK(files_in(link) == std::vector<std::string>{kQueue.gateway_host});
+  CHECK(files_in(link) == std::vector<std::string>{kQueue.gateway});
 }
 
 TEST_CASE("an answer is kept verbatim under the time it was received and its request id") {
@@ -352,9 +353,98 @@ TEST_CASE("the queues with something to deliver are found by their names") {
   keep(spool, "body");
   const std::vector<QueueName> queues = Spool::pending_queues(root.path());
   REQUIRE(queues.size() == 1);
-  CHECK(queues[0].gateway_host == full.gateway_host);
+  CHECK(queues[0].gateway == full.gateway);
   CHECK(queues[0].external_system == full.external_system);
   CHECK(queues[0].hotel == full.hotel);
+}
+
+TEST_CASE("what no name of ours is called is passed over, and so is what cannot be read") {
+  const TemporaryDirectory root;
+  for (const char* const name : {"lost+found", "lost+found/EXT/ABC", "a b", "gateway.example/@x"}) {
+    fs::create_directories(root / name);
+  }
+  std::ofstream(root / "lost+found/EXT/ABC/1.json") << "{}";
+  std::ofstream(root / "file") << "";
+  Spool spool = open(root);
+  keep(spool, "body");
+  CHECK(Spool::pending_queues(root.path()) == std::vector{kQueue});
+}
+
+namespace {
+
+const QueueName kEarlier = {"h", "EXT", "ABC"};
+
+// As version 0.1.0 leaves them.
+void leave(const TemporaryDirectory& root, const std::string& name, const std::string& content) {
+  const fs::path file = kEarlier.directory(root.path()) / name;
+  fs::create_directories(kEarlier.directory(root.path()) / "quarantine");
+  std::ofstream(file) << content;
+}
+
+}  // namespace
+
+TEST_CASE("a gateway is told from another by all of its URL that is not usual") {
+  const TemporaryDirectory root;
+  std::vector<Spool> all;
+  for (const char* const name :
+       {"h", "h/prod", "h/uat", "h:8443", "http://h", "http://h:81/prod"}) {
+    const QueueName queue = {name, "EXT", "ABC"};
+    all.push_back(open(root, queue));
+    keep(all.back(), name);
+    CHECK(queue.earlier().value_or(kEarlier) == kEarlier);
+    CHECK(queue.earlier().has_value() == (queue.gateway != "h"));
+  }
+  CHECK(Spool::pending_queues(root.path()).size() == all.size());
+  CHECK(QueueName{"http://[::1]:80", "E", "H"}.earlier()->gateway == "[::1]");
+  CHECK_FALSE(QueueName{"[::1]", "E", "H"}.earlier());
+}
+
+TEST_CASE("what an earlier version left under the host alone is found, once") {
+  const TemporaryDirectory root;
+  leave(root, kStem + ".json", "batch");
+  leave(root, kStem + ".part", "part");
+  leave(root, "unserved", "");
+  leave(root, "quarantine/1.json", "aside");
+  leave(root, "quarantine/1.reason", "why");
+  leave(root, "lock", "");
+  const QueueName ours = {GENERATE("h/prod", "h:8443", "http://h:81"), "EXT", "ABC"};
+  Spool spool = open(root, ours);
+  CHECK(spool.pending() == std::vector{kStem + ".json", kStem + ".part"});
+  CHECK(spool.read(kStem + ".json").body == "batch");
+  CHECK(content(spool.directory() / "quarantine/1.json") == "aside");
+  CHECK(content(spool.directory() / "quarantine/1.reason") == "why");
+  CHECK(fs::exists(spool.directory() / "unserved"));
+  CHECK_FALSE(fs::exists(root / "h"));
+  CHECK(spool.unclaimed().empty());
+}
+
+TEST_CASE("a run of an earlier version that is at the queue holds it") {
+  const TemporaryDirectory root;
+  leave(root, kStem + ".json", "batch");
+  const auto lock = try_lock(kEarlier.directory(root.path()) / "lock", ExitStatus::kSpool);
+  REQUIRE(lock);
+  CHECK_FALSE(Spool::open(root.path(), {"h/prod", "EXT", "ABC"}));
+  CHECK(fs::exists(kEarlier.directory(root.path()) / (kStem + ".json")));
+}
+
+TEST_CASE("what may be another gateway's is left where it is") {
+  const TemporaryDirectory root;
+  SECTION("of one whose name is the host: it is that one's") {
+    {
+      Spool spool = open(root, kEarlier);
+      keep(spool, "body");
+    }
+    CHECK(open(root, {"h/prod", "EXT", "ABC"}).unclaimed().empty());
+    CHECK(open(root, kEarlier).pending().size() == 1);
+  }
+  SECTION("of one of two others: a person must say") {
+    { open(root, {"h/uat", "EXT", "DEF"}); }
+    leave(root, kStem + ".json", "batch");
+    const Spool spool = open(root, {"h/prod", "EXT", "ABC"});
+    CHECK(spool.pending().empty());
+    CHECK(spool.unclaimed() == kEarlier.directory(root.path()));
+    CHECK(fs::exists(kEarlier.directory(root.path()) / (kStem + ".json")));
+  }
 }
 
 TEST_CASE("a spool that cannot be made is an error that names the path and the reason") {
