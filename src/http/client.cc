@@ -123,6 +123,7 @@ class Exchange {
     if (const char* type = get<char*>(easy_, CURLINFO_CONTENT_TYPE); type != nullptr) {
       response_.content_type = type;
     }
+    response_.location = header(easy_, "Location").value_or("");
     if (const auto wait = get<curl_off_t>(easy_, CURLINFO_RETRY_AFTER); wait > 0) {
       response_.retry_after = std::chrono::seconds(std::min(wait, kMaxRetryAfter));
     }

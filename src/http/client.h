@@ -60,6 +60,7 @@ struct HttpResponse {
   // status without a body.
   bool delimited = false;
   std::string content_type;                         // empty when absent
+  std::string location;                             // of a redirection; empty when absent
   std::optional<std::chrono::seconds> retry_after;  // at most a day
   std::string error;  // why the transfer is not whole, in a few words; no secret
 

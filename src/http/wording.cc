@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "base/secrets.h"
+#include "base/text.h"
 
 namespace ohip {
 namespace {
 
 constexpr std::size_t kMaxPlainText = 200;
+constexpr std::size_t kLongestHead = 4096;  // of a page, with its title
 
 using Words = std::vector<std::string>;
 
@@ -46,6 +48,33 @@ void add_members(Words& words, const rapidjson::Value& object) {
   }
 }
 
+void add_members(Words& words, std::string_view body) {
+  rapidjson::Document document;
+  document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
+  if (!document.HasParseError()) {
+    add_members(words, document);
+  }
+}
+
+// Not the host and not the query, which may hold what is not to be told.
+std::string path_of(const std::string& location) {
+  const std::size_t scheme = location.find("://");
+  const std::size_t begin = scheme == std::string::npos ? 0 : location.find('/', scheme + 3);
+  return begin == std::string::npos
+             ? "/"
+             : location.substr(begin, location.find_first_of("?#", begin) - begin);
+}
+
+std::string title_of(std::string_view page) {
+  constexpr std::string_view kBegin = "<title>";
+  const std::string lower = lower_case(std::string(page.substr(0, kLongestHead)));
+  const std::size_t begin = lower.find(kBegin);
+  const std::size_t end = lower.find("</title>", begin);
+  return end == std::string::npos
+             ? ""
+             : std::string(page.substr(begin + kBegin.size(), end - begin - kBegin.size()));
+}
+
 std::string media_type(const HttpResponse& response) {
   const std::string type = response.content_type.substr(0, response.content_type.find(';'));
   return type.empty() ? "untyped" : type;
@@ -59,11 +88,7 @@ bool is_short_text(const HttpResponse& response) {
 void add_body(Words& words, const HttpResponse& response) {
   const std::size_t known = words.size();
   if (!response.success()) {
-    rapidjson::Document document;
-    document.Parse<rapidjson::kParseIterativeFlag>(response.body.data(), response.body.size());
-    if (!document.HasParseError()) {
-      add_members(words, document);
-    }
+    add_members(words, response.body);
   }
   if (words.size() == known && !response.body.empty()) {
     add(words, is_short_text(response)
@@ -77,7 +102,19 @@ void add_body(Words& words, const HttpResponse& response) {
 std::string describe_answer(const HttpResponse& response) {
   Words words;
   add(words, masked(fmt::format("{} {}", response.status, response.reason)));
+  if (response.status / 100 == 3 && !response.location.empty()) {
+    add(words, "to " + path_of(response.location));
+  }
   add_body(words, response);
+  return masked(fmt::format("{}", fmt::join(words, ": ")));
+}
+
+std::string words_of(std::string_view body) {
+  Words words;
+  if (body.size() <= kMaxErrorBody) {
+    add_members(words, body);
+  }
+  add(words, title_of(body));
   return masked(fmt::format("{}", fmt::join(words, ": ")));
 }
 

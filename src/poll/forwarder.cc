@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "http/wording.h"
+
 namespace ohip {
 namespace {
 
@@ -146,9 +148,16 @@ class Settlement {
                  fmt::format("OHIP's answer is damaged: {}: up to {} may be lost", decoded.damage,
                              plural(missing, "more event", "more events")));
     } else {
-      quarantine(ExitStatus::kQuarantine,
-                 fmt::format("OHIP's answer was put into quarantine: {}", decoded.damage));
+      quarantine(ExitStatus::kQuarantine, fmt::format("OHIP's answer was put into quarantine: {}{}",
+                                                      decoded.damage, words_of_answer(decoded)));
     }
+  }
+
+  // Where it holds no events: who else answered.
+  std::string words_of_answer(const Decoded& decoded) const {
+    const std::string words =
+        decoded.events > 0 ? "" : words_of(decoded.text ? *decoded.text : batch_.body);
+    return words.empty() ? "" : fmt::format(": \"{}\"", words);
   }
 
   // Of what Kafka refuses, what was sent: the answer with its mappings goes.

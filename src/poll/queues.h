@@ -12,9 +12,9 @@ namespace ohip {
 std::vector<QueueName> configured_queues(const Config& config);
 
 // The queues of one run, in the order of their first turns: for --replay those of the named hotels,
-// or all, and of the configured gateway, or all, that hold anything; else those configured. What waits in the spool first, then who has
-// not been polled for longest: where there are more queues than the pace allows in one run, the
-// next run begins with the others. Throws Error kSpool.
+// or all, and of the configured gateway, or all, that hold anything; else those configured. What
+// waits in the spool first, then who has not been polled for longest: where there are more queues
+// than the pace allows in one run, the next run begins with the others. Throws Error kSpool.
 std::vector<QueueName> queues_in_order(const Config& config);
 
 // What the spool holds of the named hotels, or of all. Throws Error kConfig where there is no

@@ -227,8 +227,8 @@ std::vector<std::string> Case::arrived() const {
 std::vector<fs::path> Case::spooled() const {
   std::vector<fs::path> found;
   for (const std::string& hotel : hotels_) {
-    for (const fs::path& queue : queues_of(hotel)) {
-      add_files(found, queue);
+    for (const fs::path& one : queues_of(hotel)) {
+      add_files(found, one);
     }
   }
   return found;
@@ -237,8 +237,8 @@ std::vector<fs::path> Case::spooled() const {
 std::vector<fs::path> Case::quarantined() const {
   std::vector<fs::path> found;
   for (const std::string& hotel : hotels_) {
-    for (const fs::path& queue : queues_of(hotel)) {
-      add_files(found, queue / "quarantine");
+    for (const fs::path& one : queues_of(hotel)) {
+      add_files(found, one / "quarantine");
     }
   }
   return found;

@@ -112,3 +112,22 @@ TEST_CASE("a request that was never sent is unavailable or misconfigured, with w
     CHECK_FALSE(unsent(transfer).hint().empty());
   }
 }
+
+TEST_CASE("a redirection tells its path, not its host and not its query") {
+  HttpResponse response = answer(302, "Found");
+  const auto [location, line] =
+      GENERATE(as<std::pair<std::string, std::string>>(),
+               std::pair("https://login.example/sso/start?token=1#x", "302 Found: to /sso/start"),
+               std::pair("/sign-in", "302 Found: to /sign-in"),
+               std::pair("https://h", "302 Found: to /"), std::pair("", "302 Found"));
+  response.location = location;
+  CHECK(describe_answer(response) == line);
+}
+
+TEST_CASE("of a body without events no more is told than it says of itself") {
+  CHECK(words_of(R"({"error":"busy","guest":"Smith"})") == "busy");
+  CHECK(words_of("<html><TITLE>Sign in</title>Smith") == "Sign in");
+  for (const char* const body : {"", "Smith", "{}", "[]", "<title>Smith", "</title><title>"}) {
+    CHECK(words_of(body).empty());
+  }
+}

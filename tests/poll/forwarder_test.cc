@@ -356,6 +356,24 @@ TEST_CASE_METHOD(Fixture, "an event without an id is put aside alone") {
   CHECK(spool->pending().empty());
 }
 
+TEST_CASE_METHOD(Fixture, "who answers in OHIP's place is told in its own words") {
+  const auto [body, words] =
+      GENERATE(as<std::pair<std::string, std::string>>(),
+               std::pair(R"({"error":"server_busy","error_description":"try\nlater"})",
+                         R"(it has no businessEventData: "server_busy: try later")"),
+               std::pair("<HTML><head><Title>Sign in\x1b[31m</Title>",
+                         R"(it is not a JSON object: "Sign in)"),
+               std::pair("Smith", "it is not a JSON object"));
+  const bool compressed = GENERATE(false, true);
+  source.answers = {compressed ? gzip(body) : body};
+  const QueueReport report = run();
+  CHECK(report.status == ExitStatus::kQuarantine);
+  const std::string said = report.problems.at(0).what();
+  CHECK(said.find(words) != std::string::npos);
+  CHECK(said.find('\x1b') == std::string::npos);
+  CHECK((said.find('"') == std::string::npos) == (body == "Smith"));
+}
+
 TEST_CASE_METHOD(Fixture, "an answer that is no JSON is put aside whole and blocks nothing") {
   source.answers = {"<html>busy</html>"};
   const QueueReport report = run();

@@ -62,7 +62,7 @@ TEST_CASE("values are OHIP's bytes, keys lie where Java's partitioner puts them"
     CHECK(message.headers.at("content-type").rfind("application/json", 0) == 0);
     CHECK(message.headers.at("ce_specversion") == "1.0");
     CHECK(message.value.find(message.headers.at("ce_id")) != std::string::npos);
-    CHECK(message.headers.at("ce_source") .ends_with("/externalSystem/OHIPDEMO"));
+    CHECK(message.headers.at("ce_source").ends_with("/externalSystem/OHIPDEMO"));
     CHECK(message.headers.at("ce_type").rfind("com.oracle.opera.", 0) == 0);
     CHECK(message.headers.at("ce_hotelid") == kHotel);
     CHECK(message.key == "ABC/" + message.key.substr(4, message.key.find('/', 4) - 4) + "/" +
