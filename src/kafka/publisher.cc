@@ -1,17 +1,51 @@
 #include "kafka/publisher.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 #include <tuple>
 
 #include "kafka/client.h"
+#include "kafka/tail.h"
 
 namespace ohip {
 namespace {
 
 using State = Delivery::State;
+using Found = KafkaTails::Found;
 
 constexpr std::size_t kRequest = 900'000;  // bytes; below batch.size and OCI Streaming's 1 MB
+
+// Of a recovery, however much time there is: 1,000,000 records on one machine.
+constexpr Milliseconds kLongestLook{5'000};
+
+bool is_undelivered(const Delivery& delivery) {
+  return delivery.state == State::kUndelivered;
+}
+
+// A record whose key lacks an earlier one comes behind that one once more.
+void forget_what_lies_too_early(std::span<const Record> records,
+                                std::vector<std::optional<KafkaTail::Place>>& places) {
+  std::set<std::pair<std::string_view, std::string_view>> lacking;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const std::pair<std::string_view, std::string_view> key(records[i].topic, records[i].key);
+    if (!places[i] || lacking.contains(key)) {
+      places[i].reset();
+      lacking.insert(key);
+    }
+  }
+}
+
+// Found where an earlier run put it.
+Delivery there(const KafkaTail::Place& place) {
+  Delivery delivery;
+  delivery.state = State::kAcknowledged;
+  delivery.status = ExitStatus::kOk;
+  delivery.partition = place.partition;
+  delivery.offset = place.offset;
+  delivery.already_there = true;
+  return delivery;
+}
 
 std::size_t size_of(const Record& record) {
   std::size_t size = record.key.size() + record.value.size() + record.mapping.size();
@@ -41,9 +75,7 @@ std::vector<Delivery> send_in_order(KafkaClient& client, std::span<const Record>
   while (fates.size() < records.size()) {
     const std::vector<Delivery> sent = client.send(one_request(records.subspan(fates.size())), end);
     fates.insert(fates.end(), sent.begin(), sent.end());
-    const auto stuck = std::find_if(sent.begin(), sent.end(), [](const Delivery& delivery) {
-      return delivery.state == State::kUndelivered;
-    });
+    const auto stuck = std::find_if(sent.begin(), sent.end(), is_undelivered);
     if (stuck != sent.end()) {
       fates.resize(records.size(), *stuck);
     }
@@ -81,7 +113,8 @@ class Ends {
 
 KafkaPublisher::KafkaPublisher(const std::map<std::string, std::string>& properties, const Log& log,
                                const std::filesystem::path& notes, Milliseconds fresh_for)
-    : client_(std::async(std::launch::async, [properties, &log, fresh_for, notes] {
+    : tails_(std::make_unique<KafkaTails>(properties, log)),
+      client_(std::async(std::launch::async, [properties, &log, fresh_for, notes] {
         return std::make_unique<KafkaClient>(properties, log, fresh_for, notes);
       })) {}
 
@@ -91,21 +124,51 @@ void KafkaPublisher::check(const std::set<std::string>& topics) {
   client_.get()->check(topics);
 }
 
-// A broker refuses a request, not a record: whatever came in company is tried again alone. And a
-// record that does not provably lie behind the earlier ones of its key is published once more.
 std::vector<Delivery> KafkaPublisher::publish(std::span<const Record> records,
                                               Milliseconds patience) {
   const SteadyPoint end = std::chrono::steady_clock::now() + patience;
-  KafkaClient& client = *client_.get();
-  std::vector<Delivery> fates = send_in_order(client, records, end);
+  return finish(records, send_in_order(*client_.get(), records, end), end);
+}
+
+std::vector<Delivery> KafkaPublisher::publish_rest(std::span<const Record> records,
+                                                   Milliseconds patience) {
+  const SteadyPoint end = std::chrono::steady_clock::now() + patience;
+  Found found = tails_->look(records, std::min(patience / 3, kLongestLook));
+  forget_what_lies_too_early(records, found.places);
+  std::vector<Record> rest;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (!found.places[i]) {
+      rest.push_back(records[i]);
+    }
+  }
+  const std::vector<Delivery> sent = send_in_order(*client_.get(), rest, end);
+  std::vector<Delivery> fates;
+  for (auto next = sent.begin(); const std::optional<KafkaTail::Place>& place : found.places) {
+    fates.push_back(place ? there(*place) : *next++);
+    fates.back().perhaps_twice = !found.looked;
+  }
+  return finish(records, std::move(fates), end);
+}
+
+// A broker refuses a request, not a record: whatever came in company is tried again alone. And a
+// record that does not provably lie behind the earlier ones of its key is published once more.
+std::vector<Delivery> KafkaPublisher::finish(std::span<const Record> records,
+                                             std::vector<Delivery> fates, SteadyPoint end) {
   Ends ends;
   for (std::size_t i = 0; records.size() > 1 && i < records.size(); ++i) {
     if (fates[i].state == State::kRefused || !ends.follows(records[i], fates[i])) {
-      fates[i] = client.send(records.subspan(i, 1), end).front();
+      fates[i] = client_.get()->send(records.subspan(i, 1), end).front();
     }
     ends.add(records[i], fates[i]);
   }
+  if (std::any_of(fates.begin(), fates.end(), is_undelivered)) {
+    tails_->forget();  // it may have come through all the same
+  }
   return fates;
+}
+
+std::string KafkaPublisher::cannot_look(const std::string& topic, Milliseconds patience) {
+  return tails_->cannot_look(topic, patience);
 }
 
 }  // namespace ohip

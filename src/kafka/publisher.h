@@ -19,6 +19,7 @@
 namespace ohip {
 
 class KafkaClient;
+class KafkaTails;
 
 // In the spool's root: see KafkaPublisher.
 inline constexpr const char* kKafkaNotes = ".kafka-unasked";
@@ -39,6 +40,9 @@ struct Delivery {
   // Where an acknowledged record lies, as far as the broker said.
   std::int32_t partition = -1;
   std::optional<std::int64_t> offset = std::nullopt;
+  // Of publish_rest(), and acknowledged.
+  bool already_there = false;  // an earlier run published it; not sent again
+  bool perhaps_twice = false;  // sent without knowing whether an earlier run had
 };
 
 class Publisher {
@@ -56,6 +60,11 @@ class Publisher {
   // the patience is over; what is undelivered by then will not be delivered behind the caller's
   // back. Of one key the record that was stored last is the last one here.
   virtual std::vector<Delivery> publish(std::span<const Record> records, Milliseconds patience) = 0;
+
+  // The same for records that an earlier run, or this one, may have published before: what can be
+  // found of them is not sent again. Where nobody can look, all are: at least once.
+  virtual std::vector<Delivery> publish_rest(std::span<const Record> records,
+                                             Milliseconds patience) = 0;
 };
 
 // Apache Kafka and what speaks its protocol, by librdkafka. Thread-safe; when one thread's patience
@@ -73,8 +82,18 @@ class KafkaPublisher : public Publisher {
 
   void check(const std::set<std::string>& topics) override;
   std::vector<Delivery> publish(std::span<const Record> records, Milliseconds patience) override;
+  // Looks where the records' topics end, for at most a third of the patience.
+  std::vector<Delivery> publish_rest(std::span<const Record> records,
+                                     Milliseconds patience) override;
+
+  // Why that could not look into the topic; empty when it can.
+  std::string cannot_look(const std::string& topic, Milliseconds patience);
 
  private:
+  std::vector<Delivery> finish(std::span<const Record> records, std::vector<Delivery> fates,
+                               SteadyPoint end);
+
+  std::unique_ptr<KafkaTails> tails_;
   std::shared_future<std::unique_ptr<KafkaClient>> client_;  // made in a thread of its own
 };
 

@@ -15,6 +15,8 @@
 namespace ohip {
 namespace {
 
+constexpr Milliseconds kLook{5'000};
+
 std::string describe_config(const Config& config) {
   return fmt::format("{}, external system {}, hotels {}", config.gateway.url,
                      config.external_system, fmt::join(config.hotels, ", "));
@@ -34,12 +36,17 @@ std::string check_spool(const Config& config, const Clock& clock) {
                      plural(waiting, "batch", "batches"));
 }
 
-std::string check_topic(const Config& config, Publisher& publisher) {
+std::string check_topic(const Config& config, KafkaPublisher& publisher) {
   if (config.topic.find('{') != std::string::npos) {
     return fmt::format("{}: known only with an event, not tried", config.topic);
   }
   publisher.check({config.topic});
-  return fmt::format("{}: each partition has a leader", config.topic);
+  const std::string why = publisher.cannot_look(config.topic, kLook);
+  return fmt::format("{}: each partition has a leader and it answers{}", config.topic,
+                     why.empty() ? ""
+                                 : fmt::format("; note: what an interrupted run leaves may come "
+                                               "twice, for this user cannot look what is there: {}",
+                                               why));
 }
 
 }  // namespace

@@ -63,6 +63,8 @@ class Settlement {
       switch (deliveries[i].state) {
         case Delivery::State::kAcknowledged:
           ++report_.delivered;
+          report_.already_there += deliveries[i].already_there ? 1U : 0U;
+          report_.repeated += deliveries[i].perhaps_twice ? 1U : 0U;
           break;
         case Delivery::State::kRefused:
           refused_.emplace_back(i, "Kafka refuses it: " + deliveries[i].reason);
@@ -236,7 +238,7 @@ bool Forwarder::recover_oldest() {
     throw Error(ExitStatus::kPending, fmt::format("the run's time is over; {}", left),
                 "the next run goes on with them");
   }
-  const Taken taken(spool_.read(waiting_.front()), origin_);
+  const Taken taken(spool_.read(waiting_.front()), origin_, true);
   waiting_.pop_front();
   if (taken.lacks_events()) {
     spool_.begin_doubt();
@@ -246,8 +248,7 @@ bool Forwarder::recover_oldest() {
     return true;
   }
   report_.taken += taken.decoded.events;
-  Outcome outcome = deliver(taken);
-  outcome.report.repeated = outcome.report.delivered;
+  const Outcome outcome = deliver(taken);
   report_.add(outcome.report);
   return outcome.settled;
 }
@@ -334,8 +335,10 @@ Forwarder::Outcome Forwarder::deliver(const Taken& taken) const {
   try {
     {
       const Stopwatch watch(settlement.report().steps.publish);
-      settlement.count(taken.decoded.records,
-                       publisher_.publish(taken.decoded.records, patience()));
+      const std::vector<Record>& records = taken.decoded.records;
+      settlement.count(records, taken.perhaps_published
+                                    ? publisher_.publish_rest(records, patience())
+                                    : publisher_.publish(records, patience()));
     }
     settlement.commit(taken.decoded);
   } catch (const Error& error) {

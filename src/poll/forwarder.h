@@ -53,8 +53,8 @@ class Forwarder {
  private:
   // Stays where it is: the records hold parts of the batch's body.
   struct Taken {
-    explicit Taken(Batch answer, const Origin& origin)
-        : batch(std::move(answer)), decoded(decode(batch, origin)) {}
+    explicit Taken(Batch answer, const Origin& origin, bool earlier = false)
+        : batch(std::move(answer)), decoded(decode(batch, origin)), perhaps_published(earlier) {}
     Taken(const Taken&) = delete;
     Taken& operator=(const Taken&) = delete;
 
@@ -62,6 +62,7 @@ class Forwarder {
 
     const Batch batch;
     const Decoded decoded;
+    const bool perhaps_published;  // by an earlier run
   };
 
   struct Outcome {

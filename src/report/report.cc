@@ -45,6 +45,7 @@ void write_counts(Json& json, const QueueReport& queue) {
   write(json, "throttled", queue.throttled);
   write(json, "taken", queue.taken);
   write(json, "delivered", queue.delivered);
+  write(json, "already_there", queue.already_there);
   write(json, "duplicates_possible", queue.repeated);
   write(json, "quarantined", queue.quarantined);
   write(json, "possibly_lost", queue.possibly_lost);
@@ -121,6 +122,7 @@ void sum_up(QueueReport& total, const QueueReport& queue) {
   total.throttled += queue.throttled;
   total.taken += queue.taken;
   total.delivered += queue.delivered;
+  total.already_there += queue.already_there;
   total.repeated += queue.repeated;
   total.quarantined += queue.quarantined;
   total.possibly_lost += queue.possibly_lost;
@@ -165,6 +167,7 @@ void QueueReport::add(const QueueReport& later) {
   throttled += later.throttled;
   taken += later.taken;
   delivered += later.delivered;
+  already_there += later.already_there;
   repeated += later.repeated;
   quarantined += later.quarantined;
   possibly_lost += later.possibly_lost;

@@ -43,7 +43,8 @@ struct QueueReport {
   std::size_t throttled = 0;      // of them answered by 429
   std::size_t taken = 0;          // events, those from the spool included
   std::size_t delivered = 0;      // events that Kafka has acknowledged
-  std::size_t repeated = 0;       // of them those that an earlier run may have delivered, too
+  std::size_t already_there = 0;  // of them those that an earlier run had published: not sent again
+  std::size_t repeated = 0;       // of them those sent without knowing whether one had
   std::size_t quarantined = 0;    // files put aside
   std::size_t possibly_lost = 0;  // events: the upper bound
   bool held = false;              // another run is at it

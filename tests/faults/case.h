@@ -25,7 +25,8 @@ struct Row {
   std::size_t handed_out = 0;
   std::size_t lost_allowed = 0;  // asked for, killed before a byte came; the next run said 76
   std::size_t lost = 0;
-  std::size_t duplicated_allowed = 0;  // killed or failed between acknowledgement and unlink
+  std::size_t duplicated_allowed =
+      0;  // requests repeated by librdkafka, which the simulation stores
   std::size_t duplicated = 0;
   std::size_t quarantined = 0;            // files
   std::map<int, std::size_t> statuses{};  // of the broken runs
@@ -102,8 +103,7 @@ class Case {
   std::size_t earlier_records_;
   std::uint64_t earlier_polls_;
   std::vector<test::Result> results_;
-  std::set<std::string> on_disk_;       // events that were whole on the disk after some run
-  std::set<std::string> stored_twice_;  // in Kafka and still in the spool after some run
+  std::set<std::string> on_disk_;  // events that were whole on the disk after some run
 };
 
 bool contains(const std::string& text, const std::string& part);

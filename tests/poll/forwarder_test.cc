@@ -103,11 +103,18 @@ class RecordingPublisher : public Publisher {
     return deliveries;
   }
 
+  std::vector<Delivery> publish_rest(std::span<const Record> records,
+                                     Milliseconds patience) override {
+    ++looks;
+    return publish(records, patience);
+  }
+
   std::function<void()> before = [] {};
   std::function<Delivery(const Record&)> fate = [](const Record&) { return acknowledged(); };
   std::optional<ExitStatus> unavailable;
   std::vector<std::string> values;
   int checks = 0;
+  int looks = 0;
 };
 
 struct Fixture {

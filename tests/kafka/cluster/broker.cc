@@ -21,6 +21,7 @@ Broker::Broker(std::uint16_t advertised)
   wait_until_ready();
   for (const char* user : {kPlainUser, kScramUser}) {
     admin_.allow(user, RD_KAFKA_ACL_OPERATION_WRITE, kWritable);
+    admin_.allow(user, RD_KAFKA_ACL_OPERATION_READ, kReadable);
   }
   admin_.allow("reader", RD_KAFKA_ACL_OPERATION_DESCRIBE, kWritable);
   admin_.allow("elsewhere", RD_KAFKA_ACL_OPERATION_DESCRIBE, kWritable);

@@ -21,6 +21,8 @@ inline constexpr const char* kScramUser = "ohip-poll";
 
 // The topics that both may write to begin so.
 inline constexpr const char* kWritable = "ohip.";
+// Those of them that they may read, too.
+inline constexpr const char* kReadable = "ohip.read";
 
 // An Apache Kafka of one node, see tests/kafka/cluster/broker; gone with the object, or with this
 // process.
