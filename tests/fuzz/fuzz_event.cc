@@ -32,15 +32,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const ohip::Decoded decoded = decode(batch, origin);
 
   require(!decoded.cut_off || !decoded.damage.empty());
+  const std::string& text = decoded.text ? *decoded.text : batch.body;
   std::size_t place = 0;
   for (const ohip::Record& record : decoded.records) {
-    place = batch.body.find(record.value, place);
+    place = text.find(record.value, place);
     require(place != std::string::npos);
     place += record.value.size();
     check_record(record, batch, origin);
   }
   for (const ohip::Reject& reject : decoded.rejects) {
-    require(!reject.event.empty() && batch.body.find(reject.event) != std::string::npos);
+    require(!reject.event.empty() && text.find(reject.event) != std::string::npos);
     require(!reject.reason.empty());
   }
   return 0;
