@@ -90,15 +90,14 @@ Secrets& secrets() {
 }
 
 std::optional<char> hex_byte(std::string_view digits) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  int value = 0;
+  constexpr std::string_view kDigits = "0123456789abcdefABCDEF";
+  std::size_t value = 0;
   for (const char digit : digits) {
-    const std::size_t found =
-        kDigits.find(digit >= 'A' && digit <= 'F' ? digit + ('a' - 'A') : digit);
+    const std::size_t found = kDigits.find(digit);
     if (found == std::string_view::npos) {
       return std::nullopt;
     }
-    value = value * 16 + static_cast<int>(found);
+    value = value * 16 + (found < 16 ? found : found - 6);
   }
   return digits.size() == 2 ? std::optional(static_cast<char>(value)) : std::nullopt;
 }
@@ -266,7 +265,8 @@ std::string cut(std::string line, std::size_t longest) {
     while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0U) == 0x80U) {
       --end;
     }
-    line.replace(end, std::string::npos, kMore);
+    line.resize(end);
+    line += kMore;
   }
   return line;
 }

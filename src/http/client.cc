@@ -173,7 +173,7 @@ class Exchange {
     for (int connection = 1;; ++connection) {
       begin_ = steady_clock::now();
       unfit_ = false;
-      set(easy_, CURLOPT_FRESH_CONNECT, long{connection > 1 || !last_.keeps(begin_)});
+      set(easy_, CURLOPT_FRESH_CONNECT, connection > 1 || !last_.keeps(begin_) ? 1L : 0L);
       set(easy_, CURLOPT_TIMEOUT_MS,
           long{(request_.connect_timeout + request_.answer_timeout).count()});
       const CURLcode code = curl_easy_perform(easy_);
