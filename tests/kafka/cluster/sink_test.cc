@@ -164,7 +164,8 @@ TEST_CASE("records and position come together, and are there for the next run", 
   TransactionalSink next(properties(), place, kLog);
   CHECK(next.take_over() == kFirst);
   next.commit(place.records(3, 5), kSecond, none_refused);
-  next.commit({}, {9, "idle"}, none_refused);  // a run without events keeps it from being forgotten
+  next.commit({}, GroupOffset{9, "idle"},
+              none_refused);  // a run without events keeps it from being forgotten
   CHECK((stable(place) == GroupOffset{9, "idle"}));
   CHECK(place.values() == numbers(0, 5));
 }
@@ -177,7 +178,9 @@ TEST_CASE("metadata of 4096 bytes comes back whole, one more is a configuration'
   const GroupOffset most{0, std::string(kMaxOffsetMetadata, 'm')};
   sink.commit({}, most, none_refused);
   CHECK((stable(place) == most));
-  const Error error = failure([&] { sink.commit({}, {1, most.metadata + "m"}, none_refused); });
+  const Error error = failure([&] {
+    sink.commit({}, GroupOffset{1, most.metadata + "m"}, none_refused);
+  });
   CHECK(error.status() == ExitStatus::kConfig);
 }
 
@@ -226,7 +229,9 @@ TEST_CASE("a run that is fenced without reason goes on, once", "[sink]") {
   one.commit(place.records(3, 5), kSecond, none_refused);
   CHECK(place.values() == numbers(0, 5));
   TransactionalSink(properties(), place, kLog).take_over();
-  const Error error = failure([&] { one.commit(place.records(5, 6), {10, "10"}, none_refused); });
+  const Error error = failure([&] {
+    one.commit(place.records(5, 6), GroupOffset{10, "10"}, none_refused);
+  });
   CHECK(error.status() == ExitStatus::kUnavailable);
   CHECK(place.values() == numbers(0, 5));
 }
@@ -239,10 +244,13 @@ TEST_CASE("a run whose successor has committed leaves it alone", "[sink]") {
   TransactionalSink two(properties(), place, kLog);
   two.take_over();
   two.commit(place.records(3, 5), kSecond, none_refused);
-  const Error error = failure([&] { one.commit(place.records(3, 4), {8, "8"}, none_refused); });
+  const Error error = failure([&] {
+    one.commit(place.records(3, 4), GroupOffset{8, "8"}, none_refused);
+  });
   CHECK(error.status() == ExitStatus::kUnavailable);
   CHECK(std::string(error.what()).find("another producer") != std::string::npos);
-  two.commit(place.records(5, 6), {10, "10"}, none_refused);  // it was not fenced in turn
+  two.commit(place.records(5, 6), GroupOffset{10, "10"},
+             none_refused);  // it was not fenced in turn
   CHECK(place.values() == numbers(0, 6));
 }
 
@@ -281,7 +289,7 @@ TEST_CASE("a record that Kafka refuses is told of before the others are committe
   }
   CHECK(place.values() == rest);
   CHECK((stable(place) == kSecond));
-  sink.commit(place.records(13, 15), {10, "10"}, none_refused);
+  sink.commit(place.records(13, 15), GroupOffset{10, "10"}, none_refused);
   CHECK(place.values().size() == rest.size() + 2);
 }
 
@@ -349,7 +357,7 @@ TEST_CASE("a broker killed and back costs nothing and doubles nothing", "[sink]"
             broker().restart();
           });
         }
-        sink.commit(place.records(next, next + 20), {next + 20, "m"}, none_refused);
+        sink.commit(place.records(next, next + 20), GroupOffset{next + 20, "m"}, none_refused);
       }
     } catch (const Error& error) {
       UNSCOPED_INFO(error.what());
