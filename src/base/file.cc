@@ -1,15 +1,59 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <utility>
+
+#include "base/clock.h"
+#include "base/request_id.h"
 
 namespace ohip {
 namespace fs = std::filesystem;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Milliseconds kLongestRead = 10s;
+
+// Root could do anything anyway.
+bool is_trusted(uid_t owner) {
+  return owner == geteuid() || owner == 0;
+}
+
+Error of_another_user(const fs::path& path, uid_t owner, ExitStatus on_error) {
+  return {on_error,
+          fmt::format("{} belongs to user {}, this is user {}", path.string(), owner, geteuid()),
+          "run as that user, or choose a place that nobody else has made"};
+}
+
+// 0 at the end.
+std::size_t read_some(int fd, std::string& piece, SteadyPoint end, const fs::path& path,
+                      ExitStatus on_error) {
+  while (true) {
+    const auto left = std::chrono::ceil<Milliseconds>(end - std::chrono::steady_clock::now());
+    pollfd ready = {.fd = fd, .events = POLLIN, .revents = 0};
+    if (left <= 0ms || poll(&ready, 1, static_cast<int>(left.count())) == 0) {
+      fail(on_error, "read {}: no end within {} s", path.string(), kLongestRead / 1s);
+    }
+    const ssize_t n = read(fd, piece.data(), piece.size());
+    if (n >= 0) {
+      return static_cast<std::size_t>(n);
+    }
+    if (errno != EINTR && errno != EAGAIN) {
+      fail_errno(on_error, "read", path);
+    }
+  }
+}
+
+}  // namespace
 
 UniqueFd::~UniqueFd() {
   if (fd_ >= 0) {
@@ -31,26 +75,36 @@ void fail_errno(ExitStatus status, std::string_view call, const fs::path& path) 
 
 UniqueFd open_file(const fs::path& path, int flags, ExitStatus on_error) {
   constexpr mode_t kOwnerOnly = 0600;
-  UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly));
-  if (!fd) {
+  UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kOwnerOnly));
+  struct stat file = {};
+  if (!fd || fstat(fd.get(), &file) != 0) {
     fail_errno(on_error, "open", path);
+  }
+  if (!S_ISREG(file.st_mode)) {
+    fail(on_error, "open {}: not a regular file", path.string());
+  }
+  // Its directory's owner could do anything with it; root puts files back for the job's user.
+  struct stat directory = {};
+  const fs::path parent = path.has_parent_path() ? path.parent_path() : ".";
+  if (!is_trusted(file.st_uid) &&
+      (stat(parent.c_str(), &directory) != 0 || directory.st_uid != file.st_uid)) {
+    throw of_another_user(path, file.st_uid, on_error);
   }
   return fd;
 }
 
-std::string read_file(const fs::path& path, ExitStatus on_error) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+std::string read_file(const fs::path& path, ExitStatus on_error, std::size_t most) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) {
     fail_errno(on_error, "open", path);
   }
+  const SteadyPoint end = std::chrono::steady_clock::now() + kLongestRead;
   std::string content;
   std::string piece(std::size_t{64} << 10, '\0');
-  ssize_t n = 0;
-  while ((n = read(fd.get(), piece.data(), piece.size())) != 0) {
-    if (n > 0) {
-      content.append(piece, 0, static_cast<std::size_t>(n));
-    } else if (errno != EINTR) {
-      fail_errno(on_error, "read", path);
+  while (const std::size_t n = read_some(fd.get(), piece, end, path, on_error)) {
+    content.append(piece, 0, n);
+    if (content.size() > most) {
+      fail(on_error, "read {}: larger than {} bytes: is this the right file?", path.string(), most);
     }
   }
   return content;
@@ -75,6 +129,34 @@ void make_directories(const fs::path& path, ExitStatus on_error) {
     sync_directory(path.has_parent_path() ? path.parent_path() : ".", on_error);
   } else if (errno != EEXIST) {
     fail_errno(on_error, "mkdir", path);
+  }
+}
+
+void check_own_directory(const fs::path& directory, ExitStatus on_error) {
+  struct stat entry = {};
+  struct stat target = {};
+  if (lstat(directory.c_str(), &entry) != 0 || stat(directory.c_str(), &target) != 0) {
+    fail_errno(on_error, "stat", directory);
+  }
+  for (const struct stat& one : {entry, target}) {
+    if (!is_trusted(one.st_uid)) {
+      throw of_another_user(directory, one.st_uid, on_error);
+    }
+  }
+  if ((target.st_mode & S_IWOTH) != 0) {
+    throw Error(on_error, fmt::format("{} may be written to by everyone", directory.string()),
+                "chmod o-w it, or name a directory in it, which is then made");
+  }
+}
+
+void make_own_directories(const fs::path& root, const fs::path& path, ExitStatus on_error) {
+  fs::path directory = fs::absolute(root);
+  make_directories(directory, on_error);
+  check_own_directory(directory, on_error);
+  for (const fs::path& name : path.lexically_relative(fs::path(directory))) {
+    directory /= name;
+    make_directories(directory, on_error);
+    check_own_directory(directory, on_error);
   }
 }
 
@@ -111,14 +193,19 @@ void rename_file(const fs::path& from, const fs::path& to, ExitStatus on_error) 
 
 void replace_file(const fs::path& path, std::string_view content, ExitStatus on_error,
                   mode_t mode) {
-  const fs::path temporary = path.string() + ".tmp";
-  const UniqueFd fd = open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, on_error);
-  if (fchmod(fd.get(), mode) != 0) {
-    fail_errno(on_error, "fchmod", temporary);
+  const fs::path temporary = fmt::format("{}.{}.tmp", path.string(), make_request_id());
+  const UniqueFd fd = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, on_error);
+  try {
+    if (fchmod(fd.get(), mode) != 0) {
+      fail_errno(on_error, "fchmod", temporary);
+    }
+    write_all(fd.get(), content, temporary, on_error);
+    sync_file(fd.get(), temporary, on_error);
+    rename_file(temporary, path, on_error);
+  } catch (const Error&) {
+    unlink(temporary.c_str());
+    throw;
   }
-  write_all(fd.get(), content, temporary, on_error);
-  sync_file(fd.get(), temporary, on_error);
-  rename_file(temporary, path, on_error);
   sync_directory(path.parent_path(), on_error);
 }
 

@@ -1,6 +1,8 @@
 #include "base/text.h"
 
 #include <fmt/format.h>
+#include <rapidjson/encodings.h>
+#include <rapidjson/memorystream.h>
 
 #include <algorithm>
 
@@ -38,6 +40,17 @@ std::string unix_line_ends(std::string text) {
     text.erase(at, 1);
   }
   return text;
+}
+
+bool is_utf8(std::string_view text) {
+  rapidjson::MemoryStream bytes(text.data(), text.size());
+  unsigned code = 0;
+  while (bytes.Tell() < text.size()) {
+    if (!rapidjson::UTF8<>::Decode(bytes, &code)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool is_name(std::string_view text) {

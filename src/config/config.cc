@@ -85,7 +85,8 @@ std::map<std::string, std::string> kafka_properties(const Config& config, const 
 fs::path default_spool_dir(const Environment& environment) {
   const std::string state = variable(environment, "STATE_DIRECTORY");
   if (!state.empty()) {
-    return state.substr(0, state.find(':'));
+    return on_behalf_of(Value{state, "STATE_DIRECTORY"},
+                        [&] { return parse_absolute_path(state.substr(0, state.find(':'))); });
   }
   if (environment.root) {
     return "/var/spool/ohip-poll";

@@ -72,11 +72,10 @@ Values file_values(const fs::path& path) {
   if (path.empty()) {
     return {};
   }
-  Values values = read_config_file(path);
+  Values values = read_environment_file(path);
   use_upper_case_proxy_names(values);
-  for (auto& [name, value] : values) {
+  for (const auto& [name, value] : values) {
     check_name(name, value);
-    value.text = unquoted(value.text);
   }
   return values;
 }

@@ -200,4 +200,14 @@ std::string parse_line(const std::string& text) {
   return text;
 }
 
+std::filesystem::path parse_absolute_path(const std::string& text) {
+  if (text.starts_with('~')) {
+    refuse("{} begins with ~, which only a shell knows: write the path in full", shown(text));
+  }
+  if (!text.starts_with('/')) {
+    refuse("{} does not begin with /: it would be another place in every directory", shown(text));
+  }
+  return parse_line(text);
+}
+
 }  // namespace ohip

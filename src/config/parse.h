@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -33,5 +34,8 @@ std::string parse_topic(const std::string& text);  // Kafka's rules; {module} an
 
 // Anything that can stand in a header: no control characters.
 std::string parse_line(const std::string& text);
+
+// Of what is written to: the same place whatever the working directory is.
+std::filesystem::path parse_absolute_path(const std::string& text);
 
 }  // namespace ohip

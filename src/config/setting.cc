@@ -16,8 +16,6 @@
 namespace ohip {
 namespace {
 
-namespace fs = std::filesystem;
-
 std::string readable_file(const std::string& path) {
   if (access(path.c_str(), R_OK) != 0) {
     fail_errno(ExitStatus::kConfig, "open", path);
@@ -111,7 +109,7 @@ constexpr std::array kSettings = {
         "OHIP_SPOOL_DIR", "spool-dir", "DIR", "", kRunGroup,
         "keeps what Kafka has not yet acknowledged; else $STATE_DIRECTORY, as root "
         "/var/spool/ohip-poll, or ~/.local/state/ohip-poll",
-        [](Config& c, Text text) { c.spool_dir = fs::absolute(parse_line(text)); }, Use::kBoth,
+        [](Config& c, Text text) { c.spool_dir = parse_absolute_path(text); }, Use::kBoth,
         "for the lock, the cached token and events that Kafka refuses; needed for nothing else"},
     Setting{"OHIP_JOBS", "jobs", "N", "8", kRunGroup, "queues at a time",
             [](Config& c, Text text) { c.jobs = parse_count(text, 1, 256); }, Use::kPoll},
@@ -137,7 +135,7 @@ constexpr std::array kSettings = {
             [](Config& c, Text text) { c.report_json = parse_report(text); }},
     Setting{"OHIP_METRICS_FILE", "metrics-file", "FILE", "", kRunGroup,
             "keep figures for Prometheus there (node_exporter's textfile collector, *.prom)",
-            [](Config& c, Text text) { c.metrics_file = fs::absolute(parse_line(text)); }},
+            [](Config& c, Text text) { c.metrics_file = parse_absolute_path(text); }},
     Setting{"OHIP_ALERT_AFTER", "alert-after", "TIME", "", kRunGroup,
             "statuses 69 and 75 are no failure before they have lasted that long",
             [](Config& c, Text text) { c.alert_after = parse_duration(text); }, Use::kBoth,

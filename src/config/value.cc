@@ -7,13 +7,21 @@
 namespace ohip {
 namespace {
 
-Value read_content(const Value& path) {
-  Value content{{}, path.origin + ": " + path.text, path.status};
-  content.text =
-      unix_line_ends(on_behalf_of(path, [&] { return read_file(path.text, path.status); }));
-  if (content.text.ends_with('\n')) {
-    content.text.pop_back();
+// What editors and shells leave around a secret is none of it.
+std::string without_frame(std::string text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) {
+    text.erase(0, kByteOrderMark.size());
   }
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);
+  return text;
+}
+
+Value read_content(const Value& path) {
+  constexpr std::size_t kMost = std::size_t{16} << 20;
+  Value content{{}, path.origin + ": " + path.text, path.status};
+  content.text = without_frame(
+      unix_line_ends(on_behalf_of(path, [&] { return read_file(path.text, path.status, kMost); })));
   if (content.text.empty()) {
     reject(content, "the file is empty");
   }

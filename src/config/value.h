@@ -40,8 +40,9 @@ std::string base_name(std::string name);
 // What is written for NAME in this place, or nothing; empty counts as not written.
 std::optional<Value> find_text(const Values& place, const std::string& name);
 
-// The same, or else the content of the file that NAME_FILE names, less one line end. Throws Error
-// when both are written, or when the file is empty or cannot be read.
+// The same, or else the content of the file that NAME_FILE names, less a byte order mark before it
+// and blanks and line ends behind it. Throws Error when both are written, or when the file is empty
+// or cannot be read.
 std::optional<Value> find(const Values& place, const std::string& name);
 
 }  // namespace ohip

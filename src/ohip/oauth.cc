@@ -160,6 +160,7 @@ std::size_t OAuth::fetches() const {
 
 std::optional<AccessToken> OAuth::load() const {
   try {
+    check_own_directory(cache_file_.parent_path(), kOnError);
     const std::optional<AccessToken> token = read_token(read_private_file(cache_file_));
     if (token) {
       keep_secret(token->value);
@@ -172,6 +173,7 @@ std::optional<AccessToken> OAuth::load() const {
 
 void OAuth::store(const AccessToken& token) const {
   try {
+    check_own_directory(cache_file_.parent_path(), kOnError);
     replace_file(cache_file_, write_token(token), kOnError);
   } catch (const Error&) {
     // The next run asks for a token of its own.
@@ -192,6 +194,7 @@ AccessToken OAuth::renew(HttpClient& http) {
 std::optional<UniqueFd> OAuth::lock() {
   constexpr Milliseconds kInterval = 50ms;
   try {
+    check_own_directory(cache_file_.parent_path(), kOnError);
     const fs::path path = fs::path(cache_file_).replace_extension(".lock");
     for (auto waited = 0ms; waited < kAnswerTimeout; waited += kInterval) {
       std::optional<UniqueFd> held = try_lock(path, kOnError);

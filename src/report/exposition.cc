@@ -1,5 +1,10 @@
 #include "report/exposition.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <charconv>
 #include <iomanip>
 #include <sstream>
@@ -18,9 +23,11 @@ std::string quoted(const std::string& text) {
 // What an earlier run left; nothing where it cannot be understood.
 Series read_series(const std::filesystem::path& file) {
   Series series;
-  if (!std::filesystem::exists(file)) {
+  struct stat status = {};
+  if (lstat(file.c_str(), &status) != 0 && errno == ENOENT) {
     return series;
   }
+  open_file(file, O_RDONLY, ExitStatus::kSpool);  // throws for what is no file of ours
   std::istringstream lines(read_file(file, ExitStatus::kSpool));
   for (std::string line; std::getline(lines, line);) {
     const std::size_t blank = line.rfind(' ');

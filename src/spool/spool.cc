@@ -204,7 +204,7 @@ Spool::Spool(QueueName queue, fs::path directory, UniqueFd lock)
 
 std::optional<Spool> Spool::open(const fs::path& root, QueueName queue) {
   fs::path directory = queue.directory(root);
-  make_directories(directory / kQuarantine, kOnError);
+  make_own_directories(root, directory / kQuarantine, kOnError);
   std::optional<UniqueFd> lock = try_lock(directory / kLock, kOnError);
   if (!lock) {
     return std::nullopt;

@@ -98,7 +98,7 @@ TEST_CASE("a reader that does not read is waited for once, and not for long") {
 }
 
 TEST_CASE("a stderr that is closed or full ends nothing") {
-  const UniqueFd full = open_file("/dev/full", O_WRONLY, ExitStatus::kSpool);
+  const UniqueFd full(open("/dev/full", O_WRONLY | O_CLOEXEC));
   const Redirected redirected(STDERR_FILENO, full.get());
   Log(LogLevel::kInfo).warning("lost");
   SUCCEED("came back");

@@ -1,5 +1,10 @@
 #include "config/config.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+
 #include "base/secrets.h"
 #include "support/catch.h"
 #include "support/configuration.h"
@@ -174,20 +179,90 @@ TEST_CASE("a config file that is named must be there") {
   CHECK(mentions(load_error(with_file(scratch.path(""))), "Is a directory"));
 }
 
-TEST_CASE("the config file is taken literally, but for white space and a pair of quotes") {
+TEST_CASE("the config file is taken literally") {
   const Scratch scratch;
-  const Config config = load(with_file(scratch.file(
-      "env",
-      "\xEF\xBB\xBF# comment\r\n; comment\r\n\r\n  OHIP_PASSWORD = $HOME`x` \\n \"a#b  \r\n"
-      "OHIP_USERNAME=\"  me \"\r\nKAFKA_SASL_PASSWORD='it''s'\nKAFKA_SASL_USERNAME=a=b\n"
-      "OHIP_SCOPE=\"half\nKAFKA_CLIENT_ID=\"\nOHIP_LIMIT=7")));
-  CHECK(config.credentials.password == "$HOME`x` \\n \"a#b");
-  CHECK(config.credentials.username == "  me ");
-  CHECK(config.credentials.scope == "\"half");
-  CHECK(config.kafka.at("sasl.password") == "it''s");
+  const Config config = load(with_file(
+      scratch.file("env",
+                   "\xEF\xBB\xBF# comment\r\n\r\n \t\n  OHIP_PASSWORD=$HOME`x` %n \"a#b' #c\r\n"
+                   "KAFKA_SASL_PASSWORD=it's\nKAFKA_SASL_USERNAME=a=b\nOHIP_USERNAME=me\n"
+                   "KAFKA_CLIENT_ID=\nOHIP_LIMIT=7")));
+  CHECK(config.credentials.password == "$HOME`x` %n \"a#b' #c");
+  CHECK(config.kafka.at("sasl.password") == "it's");
   CHECK(config.kafka.at("sasl.username") == "a=b");
-  CHECK(config.kafka.at("client.id") == "\"");
+  CHECK(config.kafka.at("client.id") != "");  // an empty one counts as not written
   CHECK(config.limit == 7);
+}
+
+TEST_CASE("what systemd, docker and we would read differently is refused") {
+  // line, then what systemd 252 and docker 28 make of it
+  const auto [line, why] = GENERATE(table<std::string, std::string>({
+      {"OHIP_PASSWORD=\"hunter2\"", "begins with a quote"},    // hunter2 | "hunter2"
+      {"OHIP_PASSWORD='hunter2'", "begins with a quote"},      // hunter2 | 'hunter2'
+      {"OHIP_PASSWORD=\"hunter2", "begins with a quote"},      // and the next lines | "hunter2
+      {"OHIP_PASSWORD='", "begins with a quote"},              // and the next lines | '
+      {"OHIP_PASSWORD=pa\"hunter2\\word", "a backslash"},      // pa"hunter2word | pa"hunter2\word
+      {"OHIP_PASSWORD=hunter2\\", "a backslash"},              // and the next line | hunter2\   .
+      {"OHIP_PASSWORD= hunter2", "a blank before or behind"},  // hunter2 | ␣hunter2
+      {"OHIP_PASSWORD=hunter2 ", "a blank before or behind"},  // hunter2 | hunter2␣
+      {"OHIP_PASSWORD=hunter2\t\r", "a blank before or behind"},
+      {"OHIP_PASSWORD =hunter2", "a blank before ="},              // hunter2 | refused
+      {"OHIP_PASSWORD=hun\rter2", "a carriage return"},            // hun | hun\rter2
+      {"OHIP_PASSWORD=hunter2\xff", "is not UTF-8"},               // ignored | refused
+      {"\xEF\xBB\xBFOHIP_PASSWORD=hunter2", "a byte order mark"},  // ignored | hunter2
+      {"; hunter2", "no comment but one of #"},                    // a comment | refused
+      {"# hunter2 \\\nOHIP_USERNAME=x", "a comment ends in a backslash"},
+  }));
+  const Error error = file_error(line + "\n");
+  CHECK(mentions(error, "env:1: "));
+  CHECK(mentions(error, why));
+  CHECK_FALSE(mentions(error, "hunter2"));
+  CHECK((line.find("PASSWORD") == std::string::npos || mentions(error, "OHIP_PASSWORD_FILE")));
+}
+
+TEST_CASE("a secret that cannot stand in the config file can stand in a file of its own") {
+  const Scratch scratch;
+  const std::string secret = scratch.file("secret", "\xEF\xBB\xBF \"pa'ss\\word\xff  \t\r\n\r\n");
+  const Config config =
+      load(with_file(scratch.file("env", "OHIP_USERNAME=me\nOHIP_PASSWORD_FILE=" + secret)));
+  CHECK(config.credentials.password == " \"pa'ss\\word\xff");
+}
+
+TEST_CASE("where something is written must not depend on the working directory") {
+  const auto [path, why] = GENERATE(table<std::string, std::string>({
+      {"~/spool", "begins with ~"},
+      {"~ohip/spool", "begins with ~"},
+      {"spool", "does not begin with /"},
+      {"./spool", "does not begin with /"},
+      {"../spool", "does not begin with /"},
+  }));
+  for (const char* name : {"OHIP_SPOOL_DIR", "OHIP_METRICS_FILE", "STATE_DIRECTORY"}) {
+    const Error error = load_error(environment_with(name, path));
+    CHECK(error.status() == ExitStatus::kConfig);
+    CHECK(mentions(error, name));
+    CHECK(mentions(error, why));
+  }
+  CHECK(load(environment_with("OHIP_SPOOL_DIR", "/var/spool/~x")).spool_dir == "/var/spool/~x");
+}
+
+TEST_CASE("no file holds the start up for ever") {
+  const Scratch scratch;
+  CHECK(mentions(load_error(environment_with("OHIP_PASSWORD_FILE", "/dev/zero")),
+                 "larger than 16777216 bytes"));
+  CHECK(mentions(load_error(with_file(scratch.file("env", std::string(2 << 20, '\n')))),
+                 "larger than 1048576 bytes"));
+  REQUIRE(mkfifo(scratch.path("fifo").c_str(), 0600) == 0);
+  CHECK(mentions(load_error(with_file(scratch.path("fifo"))), "no end within 10 s"));
+}
+
+TEST_CASE("a secret may come through a pipe, as a shell's <(...) has it") {
+  std::array<int, 2> ends = {};
+  REQUIRE(pipe(ends.data()) == 0);
+  REQUIRE(write(ends[1], "p4ss\n", 5) == 5);
+  close(ends[1]);
+  Environment environment = environment_with("OHIP_USERNAME", "me");
+  environment.variables["OHIP_PASSWORD_FILE"] = fmt::format("/dev/fd/{}", ends[0]);
+  CHECK(load(environment).credentials.password == "p4ss");
+  close(ends[0]);
 }
 
 TEST_CASE("what is wrong in the config file is told with path and line") {
@@ -224,7 +299,7 @@ TEST_CASE("the file of --kafka-config holds properties, errors have path and lin
                  "--kafka-config: open /nonexistent: No such file"));
 }
 
-TEST_CASE("whatever is set can come from a file, less one line end") {
+TEST_CASE("whatever is set can come from a file, less the line end") {
   const Scratch scratch;
   Environment environment = complete_environment();
   environment.variables.erase("OHIP_CLIENT_SECRET");
@@ -232,7 +307,7 @@ TEST_CASE("whatever is set can come from a file, less one line end") {
   environment.variables["KAFKA_SASL_PASSWORD_FILE"] = scratch.file("password", "p4ss\n");
   environment.variables["OHIP_LIMIT_FILE"] = scratch.file("limit", "9");
   const Config config = load(environment);
-  CHECK(config.credentials.client_secret == "s3cret ");
+  CHECK(config.credentials.client_secret == "s3cret");
   CHECK(config.kafka.at("sasl.password") == "p4ss");
   CHECK(config.limit == 9);
 }
@@ -435,7 +510,7 @@ TEST_CASE("the spool is where the system keeps such things, unless told otherwis
   CHECK(load(environment).spool_dir == "/var/lib/one");
   environment.variables["OHIP_SPOOL_DIR"] = "/mnt/spool";
   CHECK(load(environment).spool_dir == "/mnt/spool");
-  CHECK(load(environment, {"--spool-dir", "spool"}).spool_dir.is_absolute());
+  CHECK(load_error(environment, {"--spool-dir", "spool"}).status() == ExitStatus::kUsage);
 }
 
 TEST_CASE("without any place for the spool the run ends") {

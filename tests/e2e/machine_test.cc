@@ -1,6 +1,7 @@
 // The real binary under what a shell, a user and a machine do to it.
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -120,6 +121,16 @@ TEST_CASE_METHOD(Telling, "a stdout that takes no report changes no status") {
   check_ping();
 }
 
+TEST_CASE_METHOD(Telling, "a FIFO in the metrics' place changes no status and is not waited for") {
+  const fs::path file = spool / "ohip.prom";
+  REQUIRE(mkfifo(file.c_str(), 0600) == 0);
+  const Result result = poll({"--hotel", "ABC", "--metrics-file", file.string()});
+  CHECK(result.status == 76);
+  CHECK(contains(result.err, "warning: the metrics are not written: open " + file.string() +
+                                 ": not a regular file"));
+  check_ping();
+}
+
 TEST_CASE_METHOD(World, "each hotel's possible loss is told with its request") {
   std::string hotels;
   for (int i = 0; i < 10; ++i) {
@@ -137,6 +148,51 @@ TEST_CASE_METHOD(World, "each hotel's possible loss is told with its request") {
     ++ids;
   }
   CHECK(ids == 10);
+}
+
+TEST_CASE_METHOD(World,
+                 "a spool that another user made first is left alone, and nothing is taken") {
+  constexpr int kSomebody = 54'321;
+  if (geteuid() != 0) {
+    WARN("not tried: giving a directory away needs root");
+    return;
+  }
+  const fs::path theirs = spool / "theirs";
+  fs::create_directories(theirs);
+  REQUIRE(chown(theirs.c_str(), kSomebody, kSomebody) == 0);
+  const bool link = GENERATE(false, true);
+  if (link) {
+    fs::create_directory_symlink(theirs, spool / "link");
+    REQUIRE(lchown((spool / "link").c_str(), kSomebody, kSomebody) == 0);
+  }
+  environment["OHIP_SPOOL_DIR"] = (link ? spool / "link" : theirs).string();
+  ohip.enqueue("ABC", 5);
+  const std::string mode = GENERATE(as<std::string>(), "--once", "--replay", "--check");
+  const Result result = poll({mode, "--hotel", "ABC"});
+  CHECK(result.status == (mode == "--replay" ? 0 : 74));  // there is nothing to replay
+  CHECK((mode == "--replay" || contains(result.err + result.out, "belongs to user 54321")));
+  CHECK(ohip.stats().polls == 0);
+  CHECK(fs::is_empty(theirs));
+}
+
+TEST_CASE_METHOD(World, "a forged answer in a spool of another user's making is not published") {
+  constexpr int kSomebody = 54'321;
+  if (geteuid() != 0) {
+    WARN("not tried: giving a directory away needs root");
+    return;
+  }
+  const fs::path queue = spool / "127.0.0.1" / "OHIPDEMO" / "ABC";
+  fs::create_directories(queue / "quarantine");
+  std::ofstream(queue / "20261123T190705.123456Z-forged.json") << "[{\"businessEvent\":{}}]";
+  for (const fs::path& one : {spool.path(), queue, queue / "20261123T190705.123456Z-forged.json"}) {
+    REQUIRE(chown(one.c_str(), kSomebody, kSomebody) == 0);
+  }
+  CHECK(poll({"--replay"}).status == 74);
+  REQUIRE(chown(spool.path().c_str(), 0, 0) == 0);
+  CHECK(poll({"--replay"}).status == 74);
+  REQUIRE(chown(queue.c_str(), 0, 0) == 0);
+  CHECK(poll({"--replay"}).status == 74);  // the file is theirs
+  CHECK(records().empty());
 }
 
 // As a user of its own, who may have so many threads.

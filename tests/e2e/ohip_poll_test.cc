@@ -204,7 +204,7 @@ class SmallDisk {
 
 TEST_CASE_METHOD(World, "nothing is taken when the spool's disk is full or read-only") {
   const bool full = GENERATE(true, false);
-  const SmallDisk disk(spool / "disk", full ? 0UL : 1UL /* MS_RDONLY */, "size=1m");
+  const SmallDisk disk(spool / "disk", full ? 0UL : 1UL /* MS_RDONLY */, "size=1m,mode=0755");
   if (!disk) {
     WARN("not tried: mounting a file system needs root");
     return;

@@ -79,7 +79,7 @@ void other_user(Stage& stage, Row& row) {
   one.preload(1);
   stage.ohip.enqueue(kHotel, 20);
   if (geteuid() == 0) {
-    fs::permissions(one.directory.path(), fs::perms::all);
+    fs::permissions(one.directory.path(), fs::perms{0755});
     fs::permissions(one.queue, fs::perms::owner_all);
     const test::Result other =
         one.run({"--once"}, {SETPRIV, "--reuid=65534", "--regid=65534", "--clear-groups"});

@@ -126,7 +126,7 @@ class SmallDisk {
  public:
   SmallDisk(const fs::path& where, const std::string& options) : where_(where) {
     fs::create_directories(where);
-    mounted_ = mount("tmpfs", where.c_str(), "tmpfs", 0, options.c_str()) == 0;
+    mounted_ = mount("tmpfs", where.c_str(), "tmpfs", 0, (options + ",mode=0755").c_str()) == 0;
   }
   ~SmallDisk() {
     if (mounted_) {

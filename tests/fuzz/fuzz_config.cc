@@ -44,7 +44,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       understand(ohip::parse_topic, value.text);
       understand(ohip::parse_uuid, value.text);
       understand(ohip::parse_line, value.text);
-      static_cast<void>(ohip::unquoted(value.text));
+      understand(ohip::parse_absolute_path, value.text);
+    }
+  } catch (const ohip::Error& error) {
+    require(error.status() == ohip::ExitStatus::kConfig);
+    require(std::string(error.what()).find(path + ":") == 0);
+  }
+  try {
+    for (const auto& [name, value] : ohip::read_environment_file(path)) {
+      require(value.text.find_first_of("\\\r\n") == std::string::npos);
+      require(value.text.find_first_of("\"' \t") != 0);
     }
   } catch (const ohip::Error& error) {
     require(error.status() == ohip::ExitStatus::kConfig);

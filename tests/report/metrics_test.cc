@@ -181,6 +181,14 @@ TEST_CASE_METHOD(Fixture, "every series has a type and a help line, and no time 
   }
 }
 
+TEST_CASE_METHOD(Fixture, "what is no file of ours is neither read nor waited for") {
+  REQUIRE(mkfifo(file.c_str(), 0600) == 0);
+  CHECK_THROWS_AS(write(report), Error);
+  fs::remove(file);
+  fs::create_symlink(directory / "elsewhere.prom", file);
+  CHECK_THROWS_AS(write(report), Error);
+}
+
 TEST_CASE_METHOD(Fixture, "where nothing can be written the error names the file") {
   file = directory / "missing" / "ohip-poll.prom";
   try {
