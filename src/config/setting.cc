@@ -142,7 +142,7 @@ constexpr std::array kSettings = {
             "status 69 is no failure before it has lasted that long"},
     Setting{"OHIP_PING_URL", "ping-url", "URL", "", kRunGroup,
             "tell a watchdog that speaks healthchecks.io's protocol when the run begins and ends",
-            [](Config& c, Text text) { c.ping_url = parse_gateway_url(text).url; }},
+            [](Config& c, Text text) { c.ping_url = parse_url(text); }},
     Setting{"OHIP_LOG_FORMAT", "log-format", "text|json", "text", kRunGroup, "of what is printed",
             [](Config& c, Text text) { c.log_format = parse_log_format(text); }},
 

@@ -76,7 +76,7 @@ Url proxy_url(const std::string& text) {
 
 }  // namespace
 
-Gateway parse_gateway_url(const std::string& text) {
+std::string parse_url(const std::string& text) {
   if (text.find_first_of("?#@") != std::string::npos) {
     fail(ExitStatus::kConfig, "must not hold user info, a query or a fragment");
   }
@@ -89,8 +89,14 @@ Gateway parse_gateway_url(const std::string& text) {
   while (normal.ends_with('/')) {
     normal.pop_back();
   }
+  return normal;
+}
+
+Gateway parse_gateway_url(const std::string& text) {
   constexpr std::string_view kUsual = "https://";
-  return {normal, host, normal.substr(normal.starts_with(kUsual) ? kUsual.size() : 0)};
+  const std::string url = parse_url(text);
+  return {url, Url(url).get(CURLUPART_HOST),
+          url.substr(url.starts_with(kUsual) ? kUsual.size() : 0)};
 }
 
 std::string parse_proxy(const std::string& text) {

@@ -7,7 +7,9 @@
 namespace ohip {
 
 // https, or http to this machine alone; no user info, query or fragment. The answer's slashes are
-// in order. Throws Error kConfig "why", which repeats no more of the text than its host.
+// in order, with none at its end. Throws Error kConfig "why", which repeats no more of the text
+// than its host.
+std::string parse_url(const std::string& text);
 Gateway parse_gateway_url(const std::string& text);
 
 // A proxy in libcurl's notation, or empty for none. Throws Error kConfig "why", which repeats

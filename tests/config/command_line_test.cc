@@ -75,6 +75,20 @@ TEST_CASE("the option -X takes any property, also with commas and equals signs i
   CHECK(options.properties.at("debug").origin == "-X debug");
 }
 
+TEST_CASE("a short option's value may follow at once, whatever it holds") {
+  CHECK(parse({"-vXlinger.ms=5"}).properties.at("linger.ms").text == "5");
+  CHECK(parse({"-vXlinger.ms=5"}).log_level == LogLevel::kInfo);
+  CHECK(setting(parse({"-bone:1234,two:1234"}), "KAFKA_BOOTSTRAP_SERVERS") == "one:1234,two:1234");
+  CHECK(mentions(parse_error({"--", "-Xacks=all"}), "unexpected argument"));
+}
+
+TEST_CASE("an argument as long as the system takes is understood or refused in a line") {
+  const std::string hotels = "--hotel=" + std::string(120'000, ',') + "A";
+  CHECK(setting(parse({hotels.c_str()}), "OHIP_HOTELS").size() == 120'001);
+  const std::string option = GENERATE("--", "-", "-X", "--drain=", "") + std::string(120'000, 'z');
+  CHECK(std::string(parse_error({option.c_str()}).what()).size() < 1'000);
+}
+
 TEST_CASE("a secret is not taken from the command line and not repeated") {
   const auto property =
       GENERATE(as<std::string>(), "sasl.password", "ssl.key.password", "ssl.keystore.password",

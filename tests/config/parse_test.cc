@@ -73,6 +73,7 @@ TEST_CASE("a gateway's URL is put in order") {
     CHECK(parse_gateway_url(url).name == name);
   }
   CHECK(parse_gateway_url("https://h:443").url == "https://h");
+  CHECK(parse_url("https://H:443//ping/uuid/") == "https://h/ping/uuid");
 }
 
 TEST_CASE("plain http is for this machine only") {
