@@ -123,7 +123,8 @@ Names setting_names() {
 }  // namespace
 
 TEST_CASE("each program's man page has every option of its --help and no other") {
-  const std::string program = GENERATE(OHIP_POLL_PROGRAM, OHIP_SIM_PROGRAM, KAFKA_SIM_PROGRAM);
+  const std::string program =
+      GENERATE(OHIP_POLL_PROGRAM, OHIP_STREAM_PROGRAM, OHIP_SIM_PROGRAM, KAFKA_SIM_PROGRAM);
   const std::string page = "docs/" + program.substr(program.rfind('/') + 1) + ".1";
   INFO(page);
   const Names options = options_of_help(program);

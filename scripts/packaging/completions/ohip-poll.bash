@@ -12,4 +12,4 @@ _ohip_poll() {
       compgen -W "$(grep -oE '^ +(-., )?--[a-z-]+' <<<"$help" | grep -o -- '--.*')" -- "$2") ;;
   esac
 }
-complete -F _ohip_poll ohip-poll
+complete -F _ohip_poll ohip-poll ohip-stream

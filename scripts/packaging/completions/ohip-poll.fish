@@ -1,9 +1,10 @@
 # Whatever --help says of an option is all there is to know.
-complete -c ohip-poll -f
-ohip-poll --help 2>/dev/null | while read -l line
+set -l program (string replace -r '.*/(.*)\.fish$' '$1' -- (status filename))
+complete -c $program -f
+$program --help 2>/dev/null | while read -l line
     set -l part (string match -rg '^ *(?:-., )?--([a-z-]+) ?(\S*)  +([^[]*)' -- $line)
     or continue
-    set -l option -c ohip-poll -l $part[1] -d $part[3]
+    set -l option -c $program -l $part[1] -d $part[3]
     switch $part[2]
         case ''
             complete $option
