@@ -1,0 +1,106 @@
+// ohip-stream, as users run it, between a simulated OHIP and librdkafka's mock cluster, which has
+// no transactions: the profile for OCI Streaming. tests/kafka/cluster/ has the other one.
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "e2e/process.h"
+#include "simulator/simulator.h"
+#include "support/catch.h"
+#include "support/mock_kafka.h"
+#include "support/temporary_directory.h"
+
+namespace ohip::test {
+namespace {
+
+constexpr const char* kChain = "CHAIN";
+constexpr const char* kTopic = "ohip.business-events";
+constexpr int kPartitions = 4;
+
+struct StreamWorld {
+  StreamWorld() : ohip(options()) {
+    kafka.create(kTopic, kPartitions);
+    environment = {{"OHIP_GATEWAY_URL", ohip.url()},
+                   {"OHIP_CLIENT_ID", ohip.options().client_id},
+                   {"OHIP_CLIENT_SECRET", ohip.options().client_secret},
+                   {"OHIP_APP_KEY", ohip.options().app_key},
+                   {"OHIP_ENTERPRISE_ID", ohip.options().enterprise_id},
+                   {"OHIP_SPOOL_DIR", (spool.path() / "spool").string()},
+                   {"KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap()},
+                   {"KAFKA_PROFILE", "oci-streaming"},
+                   {"KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"}};
+  }
+
+  static sim::Options options() {
+    sim::Options options;
+    options.resubscribe_wait = std::chrono::seconds(1);
+    return options;
+  }
+
+  void add(std::size_t count) {
+    ohip.streaming().add(kChain, [&](sim::Stream& stream) {
+      stream.add_made("ABC", count, 500, std::chrono::system_clock::now());
+    });
+  }
+
+  Result stream(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), OHIP_STREAM_PROGRAM);
+    return run(arguments, environment);
+  }
+
+  std::vector<std::string> values() const {
+    std::vector<std::string> values;
+    for (const Stored& record : kafka.read(kTopic, kPartitions)) {
+      values.push_back(record.value);
+    }
+    std::sort(values.begin(), values.end());
+    return values;
+  }
+
+  std::vector<std::string> held() const {
+    std::vector<std::string> events = ohip.streaming().held(kChain);
+    std::sort(events.begin(), events.end());
+    return events;
+  }
+
+  sim::Simulator ohip;
+  MockKafka kafka;
+  TemporaryDirectory spool;
+  Environment environment;
+};
+
+}  // namespace
+
+TEST_CASE("without transactions a stream goes on where the last run ended, too") {
+  StreamWorld world;
+  world.add(200);
+  for (const std::size_t count : {200U, 250U}) {
+    const Result result = world.stream({"--drain", "--chain", kChain});
+    INFO(result.err);
+    CHECK(result.status == 0);
+    CHECK(result.err.empty());
+    CHECK(world.held().size() == count);
+    CHECK(world.values() == world.held());  // verbatim, and none twice
+    world.add(50);
+  }
+}
+
+TEST_CASE("what OHIP would refuse is refused before any connection") {
+  const StreamWorld world;
+  CHECK(world.stream({"--drain", "--chain", "A\"B"}).status == 78);
+  CHECK(world.stream({"--drain", "--chain", kChain, "--from", "12a"}).status == 78);
+  CHECK(world.stream({"--drain", "--chain", kChain, "--from"}).status == 64);
+  CHECK(world.stream({"--drain", "--chain", kChain, "--hotel", "ABC"}).status == 64);
+  CHECK(world.ohip.streaming().stats().upgrades == 0);
+}
+
+TEST_CASE("an application that OHIP does not know is turned away at the upgrade") {
+  StreamWorld world;
+  world.environment["OHIP_STREAM_PATH"] = "/elsewhere";
+  const Result result = world.stream({"--drain", "--chain", kChain});
+  INFO(result.err);
+  CHECK(result.status == 78);
+}
+
+}  // namespace ohip::test
