@@ -114,7 +114,9 @@ std::optional<Position> PositionText::read(const std::optional<GroupOffset>& com
   if (document.HasParseError() || !document.IsObject() || !document.HasMember("v")) {
     refuse(*committed);
   }
-  for (const auto& [name, value] : document.GetObject()) {
+  // By index: clang takes RapidJSON's != for ambiguous in C++20.
+  for (rapidjson::SizeType i = 0; i < document.MemberCount(); ++i) {
+    const auto& [name, value] = document.MemberBegin()[static_cast<std::ptrdiff_t>(i)];
     const std::string key(name.GetString(), name.GetStringLength());
     const auto* const member = std::find_if(kMembers.begin(), kMembers.end(),
                                             [&](const Member& m) { return m.name == key; });
