@@ -274,6 +274,7 @@ Options parse_command_line(int argc, const char* const* argv) try {
   cxxopts::Options parser = make_parser();
   const std::vector<std::string> arguments = with_values_apart(argc, argv);
   std::vector<const char*> pointers;
+  pointers.reserve(arguments.size());
   for (const std::string& argument : arguments) {
     pointers.push_back(argument.c_str());
   }

@@ -53,16 +53,15 @@ struct Shard {
 // Everything a run needs to know; made once, checked, never changed.
 struct Config {
   Mode mode = Mode::kOnce;
+  QueueScope scope = QueueScope::kHotel;
   std::vector<std::string> requeue;   // files in quarantine, or "all"
   std::filesystem::path config_file;  // the one that was read, empty: none
   // Of this shard. Where the spool says which queues there are (kReplay, kList, kRequeue): those
   // that the command line names, and empty stands for all.
   std::vector<std::string> hotels;
   Shard shard;
-  QueueScope scope = QueueScope::kHotel;
   std::string external_system;
   std::string chain;        // what follows is ohip-stream's
-  bool delta = false;       // only elements that changed
   std::string from;         // "highest" or an offset; empty: from the position
   std::string stream_path;  // of the web socket
   std::string state_topic;  // whose committed offset holds the position
@@ -73,6 +72,7 @@ struct Config {
   std::string no_proxy;  // hosts that are reached without it
   std::shared_ptr<Login> proxy_login = std::make_shared<Login>();  // of all who use it in this run
   bool external_data = false;      // ask OHIP for data value mappings
+  bool delta = false;              // stream only elements that changed
   int limit = 20;                  // events per poll
   int jobs = 8;                    // queues at a time
   int max_polls_per_minute = 300;  // 0: no limit
@@ -83,7 +83,6 @@ struct Config {
   // under two names.
   std::map<std::string, std::string> kafka;
   std::filesystem::path spool_dir;  // absolute; ohip-stream may have none
-  bool spool_dir_named = false;     // by the user, who relies on it
   Milliseconds deadline{50'000};
   Milliseconds run_for{0};  // 0: not set
   Milliseconds interval{5'000};
@@ -91,6 +90,7 @@ struct Config {
   LogLevel log_level = LogLevel::kWarning;
   LogFormat log_format = LogFormat::kText;
   bool report_json = false;            // on stdout, at the end
+  bool spool_dir_named = false;        // by the user, who relies on it
   std::filesystem::path metrics_file;  // empty: none
   std::string ping_url;                // empty: none; whoever knows it can send false pings
   Milliseconds alert_after{0};         // how long unavailability is no failure
