@@ -46,6 +46,10 @@ std::string event_type(std::string_view module, std::string_view action) {
   return fmt::format("com.oracle.opera.{}.{}", dashed_lower(module), dashed_lower(action));
 }
 
+std::string source_authority(std::string_view gateway) {
+  return fmt::format("{}{}", gateway.find("://") == std::string_view::npos ? "//" : "", gateway);
+}
+
 std::string topic_name(std::string pattern, std::string_view module, std::string_view hotel) {
   replace_all(pattern, "{module}", dashed_lower(module));
   replace_all(pattern, "{hotel}", dashed(hotel, "._-"));

@@ -14,8 +14,7 @@ std::string source_uri(const Origin& origin) {
   const std::string& code = origin.external_system;
   const Handle<char, curl_free> escaped(
       curl_easy_escape(nullptr, code.data(), static_cast<int>(code.size())));
-  const char* const begin = origin.gateway.find("://") == std::string::npos ? "//" : "";
-  return fmt::format("{}{}/externalSystem/{}", begin, origin.gateway, escaped.get());
+  return fmt::format("{}/externalSystem/{}", source_authority(origin.gateway), escaped.get());
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ std::string sha256(const std::string& text) {
 }  // namespace
 
 StreamName::StreamName(const Config& config)
-    : gateway(config.gateway.host),
+    : gateway(config.gateway.name),
       key_hash(sha256(config.credentials.app_key)),
       chain(config.chain) {}
 
@@ -39,7 +39,7 @@ std::string StreamName::url(const Config& config) const {
 }
 
 GroupPlace StreamName::place(const Config& config) const {
-  return {fmt::format("ohip-stream/{}/{}/{}", gateway, digits_of(key_hash), chain),
+  return {fmt::format("ohip-stream/{}/{}/{}", escape_name(gateway), digits_of(key_hash), chain),
           config.state_topic};
 }
 

@@ -10,7 +10,7 @@ namespace ohip {
 
 // Names one stream of OHIP: a gateway, an application key, a chain.
 struct StreamName {
-  std::string gateway;   // its host
+  std::string gateway;   // Gateway::name
   std::string key_hash;  // SHA-256 of the application key, in hexadecimal
   std::string chain;
 

@@ -11,7 +11,8 @@
 namespace ohip {
 
 std::string source_of(const StreamOrigin& origin) {
-  return fmt::format("//{}/subscriptions/{}", origin.gateway, percent_encode(origin.chain));
+  return fmt::format("{}/subscriptions/{}", source_authority(origin.gateway),
+                     percent_encode(origin.chain));
 }
 
 Record make_record(StreamEvent event, const StreamOrigin& origin) {
