@@ -44,9 +44,10 @@ struct StreamWorld {
     });
   }
 
-  Result stream(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), OHIP_STREAM_PROGRAM);
-    return run(arguments, environment);
+  Result stream(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> command = {OHIP_STREAM_PROGRAM};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return run(command, environment);
   }
 
   std::vector<std::string> values() const {
