@@ -268,7 +268,10 @@ bool Forwarder::poll(Source& source) {
   try {
     more = !over() && poll_once(source) && drain_ && damaged_ < kMostDamaged;
   } catch (const Error& error) {
-    report_.add(error);
+    // Who is told to stop before OHIP was asked has nothing to tell.
+    if (!stop_.requested() || error.status() != ExitStatus::kUnavailable) {
+      report_.add(error);
+    }
   }
   if (!more) {
     finish();

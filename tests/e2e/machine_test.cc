@@ -15,8 +15,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "config/url.h"
 #include "e2e/world.h"
 #include "simulator/simulator.h"
+#include "spool/queue.h"
 #include "support/catch.h"
 #include "support/scripted_server.h"
 
@@ -181,7 +183,9 @@ TEST_CASE_METHOD(World, "a forged answer in a spool of another user's making is 
     WARN("not tried: giving a directory away needs root");
     return;
   }
-  const fs::path queue = spool / "127.0.0.1" / "OHIPDEMO" / "ABC";
+  const fs::path queue =
+      ohip::QueueName{ohip::parse_gateway_url(World::ohip.url()).name, "OHIPDEMO", "ABC"}.directory(
+          spool.path());
   fs::create_directories(queue / "quarantine");
   std::ofstream(queue / "20261123T190705.123456Z-forged.json") << "[{\"businessEvent\":{}}]";
   for (const fs::path& one : {spool.path(), queue, queue / "20261123T190705.123456Z-forged.json"}) {

@@ -857,7 +857,7 @@ TEST_CASE("fenced: once more from the position in Kafka, and 69 the next time") 
   CHECK(run.status() == ExitStatus::kUnavailable);
 }
 
-TEST_CASE("--from counts until something of it is committed; then the position does") {
+TEST_CASE("the option --from counts until something of it is committed; then the position does") {
   Run run(at("193", "e193"), false, {.chain = "CHAIN", .from = "100"});
   run.subscribed();
   CHECK(run.sent().find(R"(offset: \"100\")") != std::string::npos);

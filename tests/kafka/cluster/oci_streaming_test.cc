@@ -43,11 +43,15 @@ TEST_CASE("user name and password may hold anything, wherever they are written",
     settings["KAFKA_SASL_PASSWORD_FILE"] = file;
     write(file, std::string(kPlainPassword) + "\n");
   }
-  SECTION("the configuration file") {
+  // What systemd and docker would read differently is refused in that file itself.
+  SECTION("the configuration file, by the name of another one") {
     settings.erase("KAFKA_SASL_USERNAME");
     settings.erase("KAFKA_SASL_PASSWORD");
-    write(file, fmt::format("KAFKA_SASL_USERNAME={}\nKAFKA_SASL_PASSWORD={}\n", kPlainUser,
-                            kPlainPassword));
+    write(file + ".user", std::string(kPlainUser));
+    write(file + ".password", std::string(kPlainPassword));
+    write(file, fmt::format("KAFKA_SASL_USERNAME_FILE={0}.user\n"
+                            "KAFKA_SASL_PASSWORD_FILE={0}.password\n",
+                            file));
     options.insert(options.end(), {"--config", file});
   }
   SECTION("a file of librdkafka properties, as kcat's") {
