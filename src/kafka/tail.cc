@@ -341,8 +341,8 @@ std::map<std::string, KafkaTail> read_tails(const std::map<std::string, std::str
   return Reader(properties, log, now() + patience).read(topics, since, at_least);
 }
 
-KafkaTails::KafkaTails(const std::map<std::string, std::string>& properties, const Log& log)
-    : properties_(properties), log_(log), margin_(kMargin) {}
+KafkaTails::KafkaTails(std::map<std::string, std::string> properties, const Log& log)
+    : properties_(std::move(properties)), log_(log), margin_(kMargin) {}
 
 KafkaTails::Found KafkaTails::look(std::span<const Record> records, Milliseconds patience) {
   Found found{false, std::vector<std::optional<KafkaTail::Place>>(records.size())};

@@ -56,7 +56,7 @@ std::map<std::string, KafkaTail> read_tails(const std::map<std::string, std::str
 // when that is no longer enough. Thread-safe; one thread reads, the others wait for it.
 class KafkaTails {
  public:
-  KafkaTails(const std::map<std::string, std::string>& properties, const Log& log);
+  KafkaTails(std::map<std::string, std::string> properties, const Log& log);
 
   struct Found {
     bool looked = false;                                  // else nobody could; the log says why
