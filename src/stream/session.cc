@@ -182,8 +182,8 @@ void Session::opened(Moment now, const Opening& opening) {
   known_.clear();
   completed_.reset();
   quiet_ = {};
+  idle_at_complete_ = {};
   heard_ = now.steady;
-  heard_wall_ = now.wall;
   stuck_since_ = SteadyPoint::max();
   state_ = State::kInitializing;
   if (over(now)) {
@@ -205,7 +205,7 @@ void Session::subscribe(Moment now) {
   subscribed_once_ = true;
   subscribed_ = last_event_ = now.steady;
   next_ping_ = now.steady + kPingInterval;
-  if (position) {
+  if (position != nullptr) {
     known_.insert(key_of(position->offset, position->unique_event_id));
   }
   act(action::Send{subscribe_message(id_, subscription, offset, from && subscription.highest)});
@@ -215,7 +215,11 @@ void Session::subscribe(Moment now) {
 
 void Session::heard(Moment now) {
   heard_ = now.steady;
-  heard_wall_ = now.wall;
+}
+
+// OHIP has let us in, and has nothing newer, as far as can be told.
+bool Session::is_idle(Moment now) const {
+  return accepted_ && !dropping_ && reading() && now.steady - last_event_ >= kSettledIn;
 }
 
 void Session::message(Moment now, std::string_view text) {
@@ -227,10 +231,15 @@ void Session::message(Moment now, std::string_view text) {
     return;
   }
   ServerMessage message = parse_server_message(text);
+  const bool heartbeat = message.type == "ping" || message.type == "pong";
+  if (heartbeat && state_ == State::kStreaming && is_idle(now)) {
+    quiet_ = now.wall;  // not by an event: it may come after a pause amid others
+  }
   const bool subscribed = state_ == State::kStreaming || state_ == State::kDraining;
-  if (message.type == "ping" && message.damage.empty()) {
-    act(action::Send{kPongMessage});
-  } else if (message.type == "pong" && message.damage.empty()) {
+  if (heartbeat && message.damage.empty()) {
+    if (message.type == "ping") {
+      act(action::Send{kPongMessage});
+    }
   } else if (message.type == "connection_ack" && message.damage.empty()) {
     if (state_ == State::kInitializing) {
       subscribe(now);
@@ -296,6 +305,7 @@ void Session::take_event(Moment now, ServerMessage&& message) {
     return drop(now);
   }
   last_event_ = now.steady;
+  idle_at_complete_ = {};
   const bool known = is_known(now, event);
   accept(now);
   if (!known) {
@@ -332,8 +342,7 @@ bool Session::is_known(Moment now, const StreamEvent& event) {
 void Session::judge_gap(Moment now, const Position& position, const StreamEvent& event) {
   const TimePoint last = std::max(position.received, position.quiet);
   const bool asked_for_all = position.offset.empty();
-  const bool expired =
-      now.wall - position.quiet > kExpiring && (!asked_for_all || last != TimePoint{});
+  const bool expired = now.wall - position.quiet > kExpiring;
   const bool renumbered = !asked_for_all && now.wall - last > kRenumbered;
   if (!expired && !renumbered) {
     if (!asked_for_all && !std::exchange(told_exclusive_, true)) {
@@ -495,6 +504,7 @@ void Session::lose(const Error& error) {
 // What comes from now on is left to the next subscription.
 void Session::drop(Moment now) {
   dropping_ = true;
+  quiet_ = {};
   held_.clear();
   held_bytes_ = 0;
   if (state_ == State::kInitializing) {
@@ -506,6 +516,7 @@ void Session::drop(Moment now) {
 }
 
 void Session::drain(Moment now) {
+  idle_at_complete_ = is_idle(now) ? now.wall : TimePoint{};
   state_ = State::kDraining;
   completed_ = now.steady;
   limit_ = now.steady + kDrainTimeout;
@@ -522,13 +533,13 @@ void Session::closed(Moment now, int code, std::string_view reason, bool by_us) 
   if (!has_socket()) {
     return;
   }
-  if (code != kBroken && !by_us) {
-    heard(now);
-  }
   const Closing closing = closing_of(code, masked(reason, 200), by_us);
   const bool as_asked = by_us || code == kNormal;
   if (completed_) {
     ended_ = as_asked ? "complete" : std::to_string(code);
+    if (code == kNormal && !by_us) {  // so it heard us
+      quiet_ = std::max(quiet_, idle_at_complete_);
+    }
     allowed_ = std::max<SteadyPoint>(*completed_ + kBetween,
                                      as_asked ? now.steady : now.steady + closing.wait);
   } else {
@@ -545,9 +556,6 @@ void Session::end_subscription(Moment now) {
   state_ = State::kSettling;
   not_before_ = now.wall + std::chrono::ceil<std::chrono::microseconds>(
                                std::max<SteadyPoint::duration>(allowed_ - now.steady, 0s));
-  if (accepted_ && heard_ - last_event_ >= kSettledIn) {
-    quiet_ = heard_wall_;
-  }
   if (awaiting_over_) {
     return;
   }

@@ -176,6 +176,7 @@ class Session {
 
   bool has_socket() const;
   bool is_stuck() const;
+  bool is_idle(Moment now) const;
   bool has_moved(const std::optional<Position>& position) const;
   bool over(Moment now) const { return stopping_ || final_ || now.steady >= settings_.end; }
   const Position* start() const;
@@ -222,7 +223,7 @@ class Session {
   SteadyPoint subscribed_{};
   SteadyPoint last_event_{};
   SteadyPoint heard_{};
-  TimePoint heard_wall_{};
+  TimePoint idle_at_complete_{};  // when complete was sent to an OHIP with nothing newer
   SteadyPoint next_ping_{};
   SteadyPoint stuck_since_{};
   SteadyPoint limit_{};  // of the state

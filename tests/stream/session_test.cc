@@ -966,3 +966,61 @@ TEST_CASE("what Oracle's patterns refuse is refused before any connection") {
   }
   check_subscription({.chain = "A b_%#$&-9", .hotels = "A,B", .from = "007"});
 }
+
+TEST_CASE("quiet is when OHIP had nothing newer, not a pause amid its events") {
+  Run run(at("193", "e193", 100h));
+  run.streaming();
+  run.event("193", "e193");
+  const TimePoint before = run.now().wall;
+  run.pass(14s);
+  SECTION("an event after a pause says nothing") {
+    run.event("194", "e194");
+    run.close(4500);
+    CHECK(run.settle.value().quiet < before);
+  }
+  SECTION("a heartbeat after a pause does") {
+    run.message(R"({"type":"pong"})");
+    run.event("194", "e194");
+    run.close(4500);
+    CHECK(run.settle.value().quiet == before + 14s);
+  }
+  SECTION("nor does one after OHIP has ended the subscription itself") {
+    run.event("194", "e194");
+    run.message(R"({"id":"sub-1","type":"complete"})");
+    run.pass(7s);
+    run.message(R"({"type":"pong"})");
+    run.close(1000);
+    CHECK(run.settle.value().quiet < before);
+  }
+  SECTION("complete into silence, answered by the close") {
+    run.with([&](Session& s) { s.stop(run.now()); });
+    run.close(1000);
+    CHECK(run.settle.value().quiet == before + 14s);
+  }
+  SECTION("nor does complete because Kafka took nothing: nothing was read then") {
+    run.room(false);
+    run.pass(60s);
+    run.close(1000);
+    CHECK(run.settle.value().quiet < before);
+  }
+  SECTION("complete into silence, and then there was something") {
+    run.with([&](Session& s) { s.stop(run.now()); });
+    run.event("194", "e194");
+    run.close(1000);
+    CHECK(run.settle.value().quiet < before);
+  }
+}
+
+TEST_CASE("what was received and not published was not had: no quiet is claimed over it") {
+  Run run(at("193", "e193", 100h));
+  run.subscribed();
+  run.event("194", "e194");
+  run.pass(14s);
+  run.message(R"({"type":"pong"})");
+  run.pass(46s);
+  CHECK(run.sent() == kComplete);
+  run.close(1000);
+  run.taken_over();
+  CHECK(run.published.empty());
+  CHECK(run.settle.value().quiet == TimePoint{});
+}

@@ -143,6 +143,8 @@ void Ohip::subscribe(int connection, const std::string& text) {
   }
   if (active_ != 0 || world_.agenda.time() < locked_until_) {
     ++world_.counts.locked_out;
+    world_.tell("OHIP turns {} away: {} is active, locked until {}", connection, active_,
+                locked_until_.count() / 1000);
     return close(connection, 4409);
   }
   ++world_.counts.subscriptions;

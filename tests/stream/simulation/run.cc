@@ -75,7 +75,7 @@ void Run::read() {
     const Heard heard = std::move(inbox_.front());
     inbox_.pop_front();
     if (heard.close != 0) {
-      connection_ = 0;
+      connection_ = closing_ = 0;
       world_.tell("run {} hears {}", number_, heard.close);
       session_.closed(world_.agenda.now(), heard.close, "", false);
     } else {
@@ -152,12 +152,17 @@ void Run::take(action::Send& send) {
   }
 }
 
+// A connection ends once: by what waits to be read, or by our own close.
 void Run::take(action::Close& close) {
+  closing_ = connection_;
   if (connection_ != 0) {
     ohip_.disconnect(std::exchange(connection_, 0));
   }
-  later(world_.random.between(1ms, 5s), [code = close.code](Run& run) {
-    run.session_.closed(run.world_.agenda.now(), code, "", true);
+  later(world_.random.between(1ms, 5s), [code = close.code, closing = closing_](Run& run) {
+    if (closing != 0 && run.closing_ == closing) {
+      run.closing_ = 0;
+      run.session_.closed(run.world_.agenda.now(), code, "", true);
+    }
   });
 }
 

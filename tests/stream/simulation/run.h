@@ -65,6 +65,7 @@ class Run : public std::enable_shared_from_this<Run> {
   std::uint64_t steps_left_;  // until it is killed
 
   int connection_ = 0;
+  int closing_ = 0;  // by us
   std::deque<Heard> inbox_;
   SteadyPoint tick_{SteadyPoint::max()};  // scheduled
 
