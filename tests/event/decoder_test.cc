@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <random>
 #include <string>
 #include <string_view>
@@ -21,8 +22,10 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 const Origin kOrigin = {"gw.example.com", "KAFKA", "ohip.business-events"};
 
+// The batch stays: the records' mappings are parts of it.
 Decoded decode_body(std::string_view body, const Origin& origin = kOrigin) {
-  Batch batch;
+  static std::deque<Batch> batches;
+  Batch& batch = batches.emplace_back();
   batch.request_id = "0f8fad5b-d9cb-469f-a165-70867728950e";
   batch.received = TimePoint(std::chrono::microseconds(1'795'460'825'000'042));
   batch.body = body;
