@@ -73,6 +73,10 @@ void add(Json& json, const char* name, std::string_view text) {
 
 }  // namespace
 
+LogLevel as_watched(LogLevel level) {
+  return level == LogLevel::kWarning && isatty(STDERR_FILENO) != 0 ? LogLevel::kInfo : level;
+}
+
 Log::Log(LogLevel level, LogFormat format, std::string run_id)
     : level_(level),
       format_(format),

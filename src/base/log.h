@@ -14,6 +14,10 @@ namespace ohip {
 enum class LogLevel { kError, kWarning, kInfo, kDebug };
 enum class LogFormat { kText, kJson };
 
+// Where stderr is a terminal a person watches, and is told what is done unless that one said how
+// much to tell.
+LogLevel as_watched(LogLevel level);
+
 // Lines on stderr: "ohip-poll: error: what: why", or JSON objects. Never a secret, never guest
 // data; each is masked() and of a readable length, whoever wrote a part of it. Where stderr is
 // systemd's journal, each line carries its level (sd-daemon(3)). Thread-safe: a line is one write.

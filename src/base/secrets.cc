@@ -1,7 +1,6 @@
 #include "base/secrets.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,8 @@
 #include <set>
 #include <utility>
 #include <vector>
+
+#include "base/digest.h"
 
 namespace ohip {
 namespace {
@@ -25,14 +26,6 @@ bool is_alphanumeric(char c) {
 
 bool is_base64(char c) {
   return is_alphanumeric(c) || std::string_view("+/-_=").find(c) != std::string_view::npos;
-}
-
-std::string base64(const std::string& bytes) {
-  std::vector<unsigned char> text((bytes.size() + 2) / 3 * 4 + 1);
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): OpenSSL's bytes are unsigned
-  const auto* input = reinterpret_cast<const unsigned char*>(bytes.data());
-  const int size = EVP_EncodeBlock(text.data(), input, static_cast<int>(bytes.size()));
-  return {text.begin(), text.begin() + size};
 }
 
 // What base64 makes of a text behind this many other bytes (modulo 3), whatever they and those that

@@ -2,7 +2,6 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/handle.h"
 #include "base/text.h"
@@ -22,19 +22,12 @@ namespace {
 constexpr std::chrono::seconds kMaxRetryAfter{86'400};
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
 
-std::string base64(const unsigned char* bytes, std::size_t size) {
-  std::string text(4 * ((size + 2) / 3), '\0');
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): OpenSSL's bytes
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes, static_cast<int>(size));
-  return text;
-}
-
 std::string random_key() {
   std::array<unsigned char, 16> bytes{};
   if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
     fail(ExitStatus::kSoftware, "OpenSSL has no random bytes");
   }
-  return base64(bytes.data(), bytes.size());
+  return base64(std::string(bytes.begin(), bytes.end()));
 }
 
 using Url = Handle<CURLU, curl_url_cleanup>;
@@ -134,11 +127,7 @@ UpgradeRequest make_upgrade_request(const std::string& url, const std::string& s
 }
 
 std::string accept_of(const std::string& key) {
-  const std::string text = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr);
-  return base64(digest.data(), size);
+  return base64(sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
 }
 
 void UpgradeReader::read(std::string_view bytes) {

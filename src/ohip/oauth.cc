@@ -2,17 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <initializer_list>
 #include <string_view>
-#include <vector>
 
+#include "base/digest.h"
 #include "base/secrets.h"
 #include "http/backoff.h"
 #include "http/wording.h"
@@ -31,24 +29,6 @@ constexpr Milliseconds kAnswerTimeout = 30s;
 
 // Oracle's tokens have some 2 KB.
 constexpr std::size_t kMaxAnswer = std::size_t{64} << 10;
-
-const unsigned char* bytes(const std::string& text) {
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): OpenSSL's bytes are unsigned
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-std::string sha256_hex(const std::string& text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  return fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + size, ""));
-}
-
-std::string base64(const std::string& text) {
-  std::vector<unsigned char> encoded((text.size() + 2) / 3 * 4 + 1);
-  const int size = EVP_EncodeBlock(encoded.data(), bytes(text), static_cast<int>(text.size()));
-  return {encoded.begin(), encoded.begin() + size};
-}
 
 // Names the gateway and the credentials, and tells nothing about them.
 std::string fingerprint(const Gateway& gateway, const Credentials& c) {

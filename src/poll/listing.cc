@@ -1,8 +1,6 @@
 #include "poll/listing.h"
 
 #include <fmt/format.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <array>
@@ -15,13 +13,13 @@
 #include "base/print.h"
 #include "base/secrets.h"
 #include "poll/queues.h"
+#include "report/json.h"
 #include "spool/inventory.h"
 
 namespace ohip {
 namespace {
 
 using namespace std::chrono_literals;
-using Json = rapidjson::Writer<rapidjson::StringBuffer>;
 using State = SpoolFile::State;
 
 constexpr std::array kStates = {State::kWaiting, State::kArriving, State::kQuarantined,
@@ -99,17 +97,7 @@ std::string table(const Inventory& inventory, const Config& config, TimePoint no
   return text;
 }
 
-void write(Json& json, std::string_view name, std::string_view text) {
-  json.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-  json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-}
-
-void write(Json& json, std::string_view name, std::uint64_t number) {
-  json.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
-  json.Uint64(number);
-}
-
-void write(Json& json, const SpoolFile& file, TimePoint now) {
+void write_file(Json& json, const SpoolFile& file, TimePoint now) {
   json.StartObject();
   write(json, "state", name(file.state));
   write(json, "file", place(file));
@@ -122,7 +110,7 @@ void write(Json& json, const SpoolFile& file, TimePoint now) {
   json.EndObject();
 }
 
-void write(Json& json, const SpoolQueue& queue, TimePoint now) {
+void write_queue(Json& json, const SpoolQueue& queue, TimePoint now) {
   json.StartObject();
   write(json, "hotel", masked(queue.queue.hotel));
   write(json, "external_system", masked(queue.queue.external_system));
@@ -130,7 +118,7 @@ void write(Json& json, const SpoolQueue& queue, TimePoint now) {
   json.Key("files");
   json.StartArray();
   for (const SpoolFile& file : queue.files) {
-    write(json, file, now);
+    write_file(json, file, now);
   }
   json.EndArray();
   json.EndObject();
@@ -147,7 +135,7 @@ std::string to_json(const Inventory& inventory, const Config& config, TimePoint 
   json.Key("queues");
   json.StartArray();
   for (const SpoolQueue& queue : inventory.queues) {
-    write(json, queue, now);
+    write_queue(json, queue, now);
   }
   json.EndArray();
   json.EndObject();

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -22,12 +20,6 @@
 namespace {
 
 using namespace ohip;
-
-// On a terminal a person watches.
-LogLevel level_for(const Config& config) {
-  const bool watched = isatty(STDERR_FILENO) != 0 && config.log_level == LogLevel::kWarning;
-  return watched ? LogLevel::kInfo : config.log_level;
-}
 
 // Each alone: no trouble with one of them is the others', or the run's.
 void tell_all(const RunReport& report, const Config& config, const Clock& clock, const Log& log,
@@ -64,7 +56,7 @@ ExitStatus start(int argc, char** argv) {
   leave_sasl_plugins_out(config.kafka);
   const Stop stop;
   SystemClock clock(stop);
-  const Log log(level_for(config), config.log_format, make_request_id());
+  const Log log(as_watched(config.log_level), config.log_format, make_request_id());
   switch (config.mode) {
     case Mode::kCheck:
       return check(config, clock, log);

@@ -56,4 +56,22 @@ std::string Exposition::series(std::string_view name, std::string_view label,
   return fmt::format("{},{}={}}}", beginning(name), label, quoted(text));
 }
 
+void Exposition::counters(std::string_view name, std::string_view help, std::string_view label,
+                          const std::map<std::string, std::size_t>& more) {
+  family(name, help);
+  Series all;
+  for (const auto& [text, count] : more) {
+    const std::string one = series(name, label, text);
+    all[one] = earlier(one) + static_cast<double>(count);
+  }
+  for (const auto& [one, count] : before_) {
+    if (one.starts_with(beginning(name))) {
+      all.emplace(one, count);
+    }
+  }
+  for (const auto& [one, count] : all) {
+    value(one, count);
+  }
+}
+
 }  // namespace ohip

@@ -50,12 +50,15 @@ class Exposition {
     value(series(name), earlier(series(name)) + static_cast<double>(more));
   }
 
+  // A counter by label; a label that was there before stays.
+  void counters(std::string_view name, std::string_view help, std::string_view label,
+                const std::map<std::string, std::size_t>& more);
+
   double earlier(const std::string& series) const {
     const auto found = before_.find(series);
     return found == before_.end() ? 0 : found->second;
   }
 
-  const Series& before() const { return before_; }
   const std::string& text() const { return text_; }
 
  private:

@@ -63,21 +63,6 @@ std::vector<QueueReport> bounded(std::vector<QueueReport> queues) {
   return queues;
 }
 
-void add_runs(Exposition& metrics, ExitStatus status) {
-  constexpr std::string_view kName = "ohip_poll_runs_total";
-  metrics.family(kName, "Runs that ended, by exit status.");
-  const std::string now = metrics.series(kName, "status", fmt::to_string(static_cast<int>(status)));
-  Series runs = {{now, metrics.earlier(now) + 1}};
-  for (const auto& [series, count] : metrics.before()) {
-    if (series.starts_with(metrics.beginning(kName))) {
-      runs.emplace(series, count);
-    }
-  }
-  for (const auto& [series, count] : runs) {
-    metrics.value(series, count);
-  }
-}
-
 void add_run(Exposition& metrics, const RunReport& report, TimePoint now) {
   const QueueReport total = report.total();
   metrics.family("ohip_poll_info", "The program's version.");
@@ -91,7 +76,8 @@ void add_run(Exposition& metrics, const RunReport& report, TimePoint now) {
   const bool succeeded = report.status == ExitStatus::kOk;
   metrics.gauge(kSuccess, "When the last run with exit status 0 ended; 0: never.",
                 succeeded ? seconds(now) : metrics.earlier(metrics.series(kSuccess)));
-  add_runs(metrics, report.status);
+  metrics.counters("ohip_poll_runs_total", "Runs that ended, by exit status.", "status",
+                   {{fmt::to_string(static_cast<int>(report.status)), 1}});
   metrics.counter("ohip_poll_token_fetches_total", "Access tokens asked for.",
                   report.token_fetches);
   metrics.counter("ohip_poll_throttled_total", "Polls that OHIP answered by 429.", total.throttled);

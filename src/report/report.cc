@@ -1,43 +1,19 @@
 #include "report/report.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
-#include <string_view>
 
-#include "base/secrets.h"
 #include "base/version.h"
+#include "report/json.h"
 
 namespace ohip {
 namespace {
 
-using Json = rapidjson::Writer<rapidjson::StringBuffer>;
+// Of a problem's text.
+constexpr std::size_t kLongest = 2'000;
 
 // The next try was to mend it, and did.
 bool passes(ExitStatus status) {
   return status == ExitStatus::kUnavailable || status == ExitStatus::kPending;
-}
-
-void write(Json& json, const char* name, std::string_view text) {
-  json.Key(name);
-  json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-}
-
-// What others may have written a part of.
-void write_masked(Json& json, const char* name, std::string_view text) {
-  constexpr std::size_t kLongest = 2'000;
-  write(json, name, masked(text, kLongest));
-}
-
-void write(Json& json, const char* name, std::size_t number) {
-  json.Key(name);
-  json.Uint64(number);
-}
-
-void write_seconds(Json& json, const char* name, std::chrono::microseconds duration) {
-  json.Key(name);
-  json.Double(std::chrono::duration<double>(duration).count());
 }
 
 void write_counts(Json& json, const QueueReport& queue) {
@@ -64,28 +40,10 @@ void write_steps(Json& json, const Steps& steps) {
   json.EndObject();
 }
 
-void write_problems(Json& json, const std::vector<Error>& problems) {
-  json.Key("problems");
-  json.StartArray();
-  for (const Error& problem : problems) {
-    json.StartObject();
-    write(json, "status", static_cast<std::size_t>(problem.status()));
-    write_masked(json, "message", problem.what());
-    if (!problem.detail().empty()) {
-      write_masked(json, "detail", problem.detail());
-    }
-    if (!problem.hint().empty()) {
-      write_masked(json, "hint", problem.hint());
-    }
-    json.EndObject();
-  }
-  json.EndArray();
-}
-
 void write_queue(Json& json, const QueueReport& queue) {
   json.StartObject();
   write(json, "hotel", queue.hotel);
-  write(json, "status", static_cast<std::size_t>(queue.status));
+  write(json, "status", queue.status);
   write_counts(json, queue);
   if (queue.oldest_pending) {
     write(json, "oldest_pending", rfc3339_utc(*queue.oldest_pending));
@@ -101,7 +59,7 @@ void write_queue(Json& json, const QueueReport& queue) {
     json.String(id.data(), static_cast<rapidjson::SizeType>(id.size()));
   }
   json.EndArray();
-  write_problems(json, queue.problems);
+  write_problems(json, queue.problems, kLongest);
   json.EndObject();
 }
 
@@ -206,7 +164,7 @@ std::string to_json(const RunReport& report) {
   write(json, "run", report.run_id);
   write(json, "begin", rfc3339_utc(report.begin));
   write_seconds(json, "duration", report.duration);
-  write(json, "status", static_cast<std::size_t>(report.status));
+  write(json, "status", report.status);
   write(json, "token_fetches", report.token_fetches);
   json.Key("total");
   json.StartObject();
@@ -221,7 +179,7 @@ std::string to_json(const RunReport& report) {
     write_queue(json, queue);
   }
   json.EndArray();
-  write_problems(json, report.problems);
+  write_problems(json, report.problems, kLongest);
   json.EndObject();
   return {buffer.GetString(), buffer.GetSize()};
 }

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -21,12 +19,6 @@ namespace {
 
 using namespace ohip;
 
-// On a terminal a person watches.
-LogLevel level_for(const Config& config) {
-  const bool watched = isatty(STDERR_FILENO) != 0 && config.log_level == LogLevel::kWarning;
-  return watched ? LogLevel::kInfo : config.log_level;
-}
-
 ExitStatus run(int argc, char** argv) {
   const Options options = parse_command_line(argc, argv);
   if (!options.text.empty()) {
@@ -37,7 +29,7 @@ ExitStatus run(int argc, char** argv) {
   leave_sasl_plugins_out(config.kafka);
   const Stop stop;
   SystemClock clock(stop);
-  const Log log(level_for(config), config.log_format, make_request_id());
+  const Log log(as_watched(config.log_level), config.log_format, make_request_id());
   if (config.mode == Mode::kCheck) {
     return check_stream(config, clock, log);
   }

@@ -1,9 +1,8 @@
 #include "stream/stream_name.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
-#include <array>
+#include "base/digest.h"
 
 namespace ohip {
 namespace {
@@ -16,22 +15,11 @@ std::string digits_of(const std::string& hash) {
   return hash.substr(hash.size() - kDigits);
 }
 
-std::string sha256(const std::string& text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) {
-    hex += fmt::format("{:02x}", digest[i]);
-  }
-  return hex;
-}
-
 }  // namespace
 
 StreamName::StreamName(const Config& config)
     : gateway(config.gateway.name),
-      key_hash(sha256(config.credentials.app_key)),
+      key_hash(sha256_hex(config.credentials.app_key)),
       chain(config.chain) {}
 
 std::string StreamName::url(const Config& config) const {

@@ -1,8 +1,5 @@
 #include "stream/stream_report.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <string_view>
 #include <utility>
 
@@ -10,28 +7,21 @@
 #include "base/secrets.h"
 #include "base/version.h"
 #include "report/exposition.h"
+#include "report/json.h"
 
 namespace ohip {
 namespace {
 
-using Json = rapidjson::Writer<rapidjson::StringBuffer>;
 using Counts = std::map<std::string, std::size_t>;
 
-void write(Json& json, const char* name, std::string_view text) {
-  json.Key(name);
-  json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-}
+// Of a problem's text.
+constexpr std::size_t kLongest = 300;
 
-void write(Json& json, const char* name, std::size_t number) {
-  json.Key(name);
-  json.Uint64(number);
-}
-
-void write(Json& json, const char* name, const Counts& counts) {
+void write_counts(Json& json, const char* name, const Counts& counts) {
   json.Key(name);
   json.StartObject();
   for (const auto& [key, count] : counts) {
-    write(json, masked(key).c_str(), count);
+    write(json, masked(key), count);
   }
   json.EndObject();
 }
@@ -47,43 +37,13 @@ void write_position(Json& json, const Position& position) {
   json.EndObject();
 }
 
-void write_problems(Json& json, const std::vector<Error>& problems) {
-  json.Key("problems");
-  json.StartArray();
-  for (const Error& problem : problems) {
-    json.StartObject();
-    write(json, "status", static_cast<std::size_t>(problem.status()));
-    write(json, "message", masked(problem.what()));
-    if (!problem.detail().empty()) {
-      write(json, "detail", masked(problem.detail()));
-    }
-    if (!problem.hint().empty()) {
-      write(json, "hint", masked(problem.hint()));
-    }
-    json.EndObject();
-  }
-  json.EndArray();
-}
-
-// A counter by label: what was there, and what came since it was told last.
-void add_counts(Exposition& metrics, std::string_view name, std::string_view help,
-                std::string_view label, const Counts& counts, const Counts& told) {
-  metrics.family(name, help);
-  Series all;
-  for (const auto& [key, count] : counts) {
+// What came since it was told last.
+Counts since(const Counts& told, Counts counts) {
+  for (auto& [key, count] : counts) {
     const auto before = told.find(key);
-    const std::string series = metrics.series(name, label, key);
-    all[series] = metrics.earlier(series) +
-                  static_cast<double>(count - (before == told.end() ? 0 : before->second));
+    count -= before == told.end() ? 0 : before->second;
   }
-  for (const auto& [series, count] : metrics.before()) {
-    if (series.starts_with(metrics.beginning(name))) {
-      all.emplace(series, count);
-    }
-  }
-  for (const auto& [series, count] : all) {
-    metrics.value(series, count);
-  }
+  return counts;
 }
 
 }  // namespace
@@ -101,21 +61,20 @@ std::string to_json(const StreamReport& report) {
   write(json, "run", report.run_id);
   write(json, "chain", report.chain);
   write(json, "begin", rfc3339_utc(report.begin));
-  json.Key("duration");
-  json.Double(std::chrono::duration<double>(report.duration).count());
-  write(json, "status", static_cast<std::size_t>(report.status));
+  write_seconds(json, "duration", report.duration);
+  write(json, "status", report.status);
   write(json, "token_fetches", report.token_fetches);
   write(json, "connections", report.connections);
-  write(json, "closes", report.closes);
+  write_counts(json, "closes", report.closes);
   write(json, "taken", report.taken);
   write(json, "delivered", report.delivered);
-  write(json, "delivered_by_type", report.delivered_by_type);
+  write_counts(json, "delivered_by_type", report.delivered_by_type);
   write(json, "quarantined", report.quarantined);
   write(json, "commits", report.commits);
   json.Key("held_by_another_run");
   json.Bool(report.held);
   write_position(json, report.position);
-  write_problems(json, report.problems);
+  write_problems(json, report.problems, kLongest);
   json.EndObject();
   return {buffer.GetString(), buffer.GetSize()};
 }
@@ -159,13 +118,13 @@ void StreamMetrics::write(const StreamReport& report, TimePoint now, bool ended)
                   report.quarantined - told_.quarantined);
   metrics.counter("ohip_stream_commits_total", "Positions committed.",
                   report.commits - told_.commits);
-  add_counts(metrics, "ohip_stream_events_delivered_total", "Events that Kafka has stored.", "type",
-             report.delivered_by_type, told_.delivered_by_type);
-  add_counts(metrics, "ohip_stream_closes_total", "Ends of web sockets, by code.", "code",
-             report.closes, told_.closes);
+  metrics.counters("ohip_stream_events_delivered_total", "Events that Kafka has stored.", "type",
+                   since(told_.delivered_by_type, report.delivered_by_type));
+  metrics.counters("ohip_stream_closes_total", "Ends of web sockets, by code.", "code",
+                   since(told_.closes, report.closes));
   const Counts runs = {{fmt::to_string(static_cast<int>(report.status)), 1}};
-  add_counts(metrics, "ohip_stream_runs_total", "Runs that ended, by exit status.", "status",
-             ended ? runs : Counts{}, {});
+  metrics.counters("ohip_stream_runs_total", "Runs that ended, by exit status.", "status",
+                   ended ? runs : Counts{});
   constexpr mode_t kReadableByAll = 0644;
   replace_file(file_, metrics.text(), ExitStatus::kSpool, kReadableByAll);
   told_ = report;

@@ -34,14 +34,6 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-void wait_until(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + 60s;
-  while (!condition()) {
-    REQUIRE(std::chrono::steady_clock::now() < deadline);
-    std::this_thread::sleep_for(5ms);
-  }
-}
-
 // The program, begun by a shell that has done something before.
 std::vector<std::string> after(const std::string& commands, std::vector<std::string> arguments) {
   std::vector<std::string> shell = {"/bin/sh", "-c", commands + "\nexec \"$0\" \"$@\"", kProgram};

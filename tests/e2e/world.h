@@ -1,13 +1,17 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "e2e/process.h"
 #include "simulator/simulator.h"
+#include "support/catch.h"
 #include "support/mock_kafka.h"
 #include "support/temporary_directory.h"
 
@@ -16,6 +20,14 @@ namespace ohip::test {
 inline constexpr const char* kTopic = "ohip.business-events";
 inline constexpr int kPartitions = 4;
 inline const std::string kProgram = OHIP_POLL_PROGRAM;
+
+inline void wait_until(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
 
 // An OHIP, a Kafka, and an environment that names them.
 struct World {

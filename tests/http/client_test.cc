@@ -1,15 +1,13 @@
 #include "http/client.h"
 
 #include <cstdlib>
-#include <fstream>
 #include <stdexcept>
 #include <thread>
 
 #include "base/error.h"
-#include "simulator/certificate.h"
 #include "support/catch.h"
+#include "support/identity.h"
 #include "support/scripted_server.h"
-#include "support/temporary_directory.h"
 
 using namespace ohip;
 using namespace ohip::test;
@@ -31,20 +29,6 @@ HttpResponse send(const HttpRequest& request, const std::string& ca_file = {}) {
 bool has_header(const std::string& request, const std::string& line) {
   return request.find("\r\n" + line + "\r\n") != std::string::npos;
 }
-
-// A TLS server's identity, which those trust who name its authority's file.
-struct Identity {
-  Identity() {
-    SSL_CTX_use_certificate(context.get(), made.certificate.get());
-    SSL_CTX_use_PrivateKey(context.get(), made.key.get());
-    std::ofstream(ca_file) << made.ca_pem;
-  }
-
-  TemporaryDirectory directory;
-  std::string ca_file = (directory / "ca.pem").string();
-  sim::Certificate made = sim::make_certificate();
-  Handle<SSL_CTX, SSL_CTX_free> context{SSL_CTX_new(TLS_server_method())};
-};
 
 }  // namespace
 

@@ -4,13 +4,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <fstream>
 #include <thread>
 
 #include "base/secrets.h"
-#include "simulator/certificate.h"
 #include "support/catch.h"
-#include "support/temporary_directory.h"
+#include "support/identity.h"
 #include "support/websocket_peer.h"
 
 using namespace ohip;
@@ -78,19 +76,6 @@ WebSocketAnswer answer_to(const std::function<void(Peer&)>& serve,
 WebSocketAnswer answer_to(const std::string& bytes) {
   return answer_to([&](Peer& peer) { peer.write(bytes); });
 }
-
-struct Identity {
-  Identity() {
-    SSL_CTX_use_certificate(context.get(), made.certificate.get());
-    SSL_CTX_use_PrivateKey(context.get(), made.key.get());
-    std::ofstream(ca_file) << made.ca_pem;
-  }
-
-  TemporaryDirectory directory;
-  std::string ca_file = (directory / "ca.pem").string();
-  sim::Certificate made = sim::make_certificate();
-  Handle<SSL_CTX, SSL_CTX_free> context{SSL_CTX_new(TLS_server_method())};
-};
 
 }  // namespace
 
