@@ -29,6 +29,12 @@ using ohip::sim::parse_fault;
 
 namespace {
 
+#ifdef __SANITIZE_THREAD__
+constexpr int kThreadsOfSanitizer = 1;
+#else
+constexpr int kThreadsOfSanitizer = 0;
+#endif
+
 bool contains(const std::string& text, const std::string& part) {
   UNSCOPED_INFO("text: " << text);
   return text.find(part) != std::string::npos;
@@ -208,8 +214,9 @@ TEST_CASE_METHOD(World, "few threads serve all queues, and every finding is told
   ohip.inject(parse_fault("kind=status&status=504&count=3"));
   const Result result =
       run({SETPRIV, fmt::format("--reuid={}", kUser), fmt::format("--regid={}", kUser),
-           "--clear-groups", "/usr/bin/env", "/usr/bin/prlimit", fmt::format("--nproc={}", threads),
-           kProgram, "--drain", "--jobs", "16", "--hotel", hotels, "--max-polls-per-minute", "0"},
+           "--clear-groups", "/usr/bin/env", "/usr/bin/prlimit",
+           fmt::format("--nproc={}", threads + kThreadsOfSanitizer), kProgram, "--drain", "--jobs",
+           "16", "--hotel", hotels, "--max-polls-per-minute", "0"},
           environment);
   INFO(threads << ": " << result.err);
   CHECK(result.status == 76);
