@@ -13,6 +13,11 @@ using TimePoint = std::chrono::sys_time<std::chrono::microseconds>;
 using SteadyPoint = std::chrono::steady_clock::time_point;
 using Milliseconds = std::chrono::milliseconds;
 
+// For waits of real time, which no test's clock shortens.
+inline SteadyPoint steady_now() {
+  return std::chrono::steady_clock::now();
+}
+
 // 20261123T190705.123456Z: ISO 8601 basic format, UTC; sorts as time goes.
 std::string basic_utc(TimePoint time);
 std::optional<TimePoint> parse_basic_utc(std::string_view text);

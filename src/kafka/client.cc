@@ -20,10 +20,6 @@ constexpr Milliseconds kPurging{5'000};
 constexpr int kEverything =
     RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING;
 
-SteadyPoint now() {
-  return std::chrono::steady_clock::now();
-}
-
 bool offers_password(const std::map<std::string, std::string>& properties) {
   const KafkaConfiguration configuration = kafka_configuration(properties);
   return property(configuration.get(), "security.protocol").starts_with("sasl");
@@ -191,7 +187,7 @@ std::vector<Delivery> KafkaClient::send(std::span<const Record> records, SteadyP
 
 void KafkaClient::produce(const Record& record, const Slot& slot, SteadyPoint end) {
   rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
-  while (now() < end && !health_.lasting()) {
+  while (steady_now() < end && !health_.lasting()) {
     code = enqueue(record, slot);
     if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
       break;

@@ -17,10 +17,6 @@ using AlterOffsets =
 constexpr Milliseconds kRequest{5'000};
 constexpr Milliseconds kPause{200};
 
-SteadyPoint now() {
-  return std::chrono::steady_clock::now();
-}
-
 KafkaPartitions partition_zero(const std::string& topic) {
   KafkaPartitions list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), 0);
@@ -113,13 +109,13 @@ Answer alter_once(rd_kafka_t* kafka, const GroupPlace& place, const GroupOffset&
 // Until there is an answer, what lasts, or no time left.
 template <typename Ask>
 Answer insist(const GroupPlace& place, Milliseconds patience, Ask ask) {
-  for (const SteadyPoint end = now() + patience;;) {
+  for (const SteadyPoint end = steady_now() + patience;;) {
     Answer answer = ask();
     if (answer.code == RD_KAFKA_RESP_ERR_NO_ERROR) {
       return answer;
     }
     const Error trouble = group_trouble(answer.code, place);
-    if (trouble.status() != ExitStatus::kUnavailable || now() + kPause >= end) {
+    if (trouble.status() != ExitStatus::kUnavailable || steady_now() + kPause >= end) {
       throw Error(trouble);
     }
     std::this_thread::sleep_for(kPause);

@@ -10,10 +10,6 @@ namespace {
 constexpr Milliseconds kSilence{10'000};
 constexpr Milliseconds kAllDown{2'000};  // librdkafka has tried each twice by then
 
-SteadyPoint now() {
-  return std::chrono::steady_clock::now();
-}
-
 bool needs_a_person(ExitStatus status) {
   return status == ExitStatus::kRefused || status == ExitStatus::kConfig;
 }
@@ -57,7 +53,7 @@ void KafkaHealth::reached_all() {
 void KafkaHealth::checked(const std::set<std::string>& topics) {
   const std::lock_guard lock(mutex_);
   for (const std::string& topic : topics) {
-    checked_[topic] = now();
+    checked_[topic] = steady_now();
   }
 }
 
@@ -100,7 +96,7 @@ bool KafkaHealth::is_fresh(const std::set<std::string>& topics) const {
   }
   return std::all_of(topics.begin(), topics.end(), [this](const std::string& topic) {
     const auto checked = checked_.find(topic);
-    return checked != checked_.end() && now() - checked->second < fresh_for_;
+    return checked != checked_.end() && steady_now() - checked->second < fresh_for_;
   });
 }
 
@@ -109,7 +105,7 @@ void KafkaHealth::throw_if_hopeless(SteadyPoint begin) const {
   if (lasting_) {
     throw Error(*lasting_);
   }
-  if (now() - begin > (all_down_ ? kAllDown : kSilence)) {
+  if (steady_now() - begin > (all_down_ ? kAllDown : kSilence)) {
     throw Error(trouble_.value_or(Error(ExitStatus::kUnavailable, "Kafka: the brokers are silent",
                                         "check bootstrap.servers, the network and firewalls")));
   }

@@ -14,10 +14,6 @@ constexpr Milliseconds kReason{500};
 constexpr Milliseconds kConnecting{1'000};
 constexpr Milliseconds kSlice{20};
 
-SteadyPoint now() {
-  return std::chrono::steady_clock::now();
-}
-
 bool is_connected(int socket) {
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;
@@ -29,12 +25,12 @@ bool is_connected(int socket) {
 
 bool PasswordGate::enter(int socket) {
   std::unique_lock lock(mutex_);
-  const SteadyPoint end = now() + kAnswer;
-  while (!open_ && !refused_ && now() < end && is_busy(now())) {
+  const SteadyPoint end = steady_now() + kAnswer;
+  while (!open_ && !refused_ && steady_now() < end && is_busy(steady_now())) {
     changed_.wait_for(lock, kSlice);
   }
   holder_ = socket;
-  entered_ = now();
+  entered_ = steady_now();
   return !refused_;
 }
 
@@ -47,7 +43,7 @@ void PasswordGate::leave(int socket) {
   const std::lock_guard lock(mutex_);
   if (socket == holder_) {
     holder_ = -1;
-    reason_due_ = is_connected(socket) ? now() + kReason : SteadyPoint();
+    reason_due_ = is_connected(socket) ? steady_now() + kReason : SteadyPoint();
   }
   changed_.notify_all();
 }

@@ -23,10 +23,6 @@ constexpr Milliseconds kSilence{10'000};
 constexpr Milliseconds kSettling{1'000};  // of a topic just created, of leaders just elected
 constexpr Milliseconds kProof{10'000};
 
-SteadyPoint now() {
-  return std::chrono::steady_clock::now();
-}
-
 // As the notes name the cluster.
 std::string name_of_cluster(const std::map<std::string, std::string>& properties) {
   const auto found = properties.find("bootstrap.servers");
@@ -107,7 +103,7 @@ void KafkaReadiness::ask(const std::set<std::string>& topics) {
 // A question of ours would wait behind librdkafka's own, and be asked again when it has waited for
 // a slice.
 void KafkaReadiness::wait_until_let_in() {
-  for (const SteadyPoint begin = now(); first_answer_ == FirstAnswer::kNotYet;) {
+  for (const SteadyPoint begin = steady_now(); first_answer_ == FirstAnswer::kNotYet;) {
     first_answer_ = first_answer();
     if (first_answer_ == FirstAnswer::kNotYet) {
       client_.notice_death();
@@ -120,9 +116,9 @@ void KafkaReadiness::wait_until_let_in() {
 // rd_kafka_clusterid() gives an id when one has come, waits in vain where no answer has come, and
 // returns at once where one came without an id, as old brokers' do.
 KafkaReadiness::FirstAnswer KafkaReadiness::first_answer() {
-  const SteadyPoint end = now() + kSlice;
+  const SteadyPoint end = steady_now() + kSlice;
   char* const id = rd_kafka_clusterid(client_.handle(), static_cast<int>(kSlice.count()));
-  const bool waited = now() >= end;
+  const bool waited = steady_now() >= end;
   const bool came = id != nullptr;
   rd_kafka_mem_free(client_.handle(), id);
   return came ? FirstAnswer::kWithId : waited ? FirstAnswer::kNotYet : FirstAnswer::kWithoutId;
@@ -133,7 +129,7 @@ void KafkaReadiness::ask_topic(const std::string& name) {
   if (handle == nullptr) {
     fail(ExitStatus::kConfig, "Kafka: \"{}\" cannot be a topic's name", name);
   }
-  for (const SteadyPoint begin = now();;) {
+  for (const SteadyPoint begin = steady_now();;) {
     const KafkaMetadata answer = metadata(handle);
     const std::optional<KafkaTrouble> trouble = topic_trouble(*answer, name);
     if (!trouble) {
@@ -142,7 +138,7 @@ void KafkaReadiness::ask_topic(const std::string& name) {
       }
       return;
     }
-    if (trouble->lasting || now() - begin > kSettling) {
+    if (trouble->lasting || steady_now() - begin > kSettling) {
       health_.bar(name, trouble->error);
       throw Error(trouble->error);
     }
@@ -152,7 +148,7 @@ void KafkaReadiness::ask_topic(const std::string& name) {
 
 // Once a broker has answered; rd_kafka_metadata() sits out its time whatever goes wrong.
 KafkaMetadata KafkaReadiness::metadata(rd_kafka_topic_t* topic) {
-  for (const SteadyPoint begin = now();;) {
+  for (const SteadyPoint begin = steady_now();;) {
     const rd_kafka_metadata_t* answer = nullptr;
     rd_kafka_metadata(client_.handle(), 0, topic, &answer, static_cast<int>(kAnswer.count()));
     KafkaMetadata metadata(answer);
@@ -168,7 +164,7 @@ KafkaMetadata KafkaReadiness::metadata(rd_kafka_topic_t* topic) {
 // The bootstrap server may be all that can be reached from here: the address that a leader is said
 // to have need not resolve, or leads behind a firewall.
 void KafkaReadiness::ask_leaders(const std::atomic<bool>& given_up) const {
-  for (const SteadyPoint begin = now(); !leaders_.empty() && !given_up;) {
+  for (const SteadyPoint begin = steady_now(); !leaders_.empty() && !given_up;) {
     if (answer(leaders_, kAnswer)) {
       health_.reached_all();
       return;
@@ -192,8 +188,9 @@ bool KafkaReadiness::answer(const Leaders& leaders, Milliseconds patience) const
 void KafkaReadiness::throw_if_unreachable(SteadyPoint begin) const {
   for (const auto& [broker, leader] : leaders_) {
     const std::optional<Error> trouble = health_.trouble_with(leader.address);
-    const bool silent = !trouble && now() - begin > kSilence && !answer({{broker, leader}}, kSlice);
-    if (silent || (trouble && now() - begin > kAnswer)) {
+    const bool silent =
+        !trouble && steady_now() - begin > kSilence && !answer({{broker, leader}}, kSlice);
+    if (silent || (trouble && steady_now() - begin > kAnswer)) {
       throw Error(
           ExitStatus::kUnavailable,
           trouble ? trouble->what()
@@ -233,7 +230,7 @@ void KafkaReadiness::prove(KafkaClient& probe, const std::set<std::string>& topi
   for (const std::string& name : topics) {
     records.push_back({name, {}, "ohip-poll asks whether it may write", {}, {}, {}});
   }
-  const std::vector<Delivery> fates = probe.send(records, now() + kProof);
+  const std::vector<Delivery> fates = probe.send(records, steady_now() + kProof);
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (const std::optional<Error> trouble = proof_trouble(fates[i], records[i].topic)) {
       health_.bar(records[i].topic, *trouble);
@@ -244,7 +241,7 @@ void KafkaReadiness::prove(KafkaClient& probe, const std::set<std::string>& topi
       note_that_it_was_stored(records[i].topic);
     }
   }
-  health_.throw_if_hopeless(now());  // the producer id was refused meanwhile
+  health_.throw_if_hopeless(steady_now());  // the producer id was refused meanwhile
 }
 
 // Some that speak Kafka's protocol do not look at acks. They are not asked again, in later runs

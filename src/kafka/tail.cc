@@ -43,10 +43,6 @@ const std::map<std::string, std::string> kReading = {
     {"queued.max.messages.kbytes", "4000"},
 };
 
-SteadyPoint now() {
-  return std::chrono::steady_clock::now();
-}
-
 [[noreturn]] void give_up(std::string_view topic, rd_kafka_resp_err_t code) {
   fail(ExitStatus::kUnavailable, "topic {}: {}", topic, rd_kafka_err2str(code));
 }
@@ -172,7 +168,7 @@ class Reader {
     if (const std::optional<Error> lasting = health_.lasting()) {
       throw Error(*lasting);
     }
-    const auto left = std::chrono::duration_cast<Milliseconds>(end_ - now());
+    const auto left = std::chrono::duration_cast<Milliseconds>(end_ - steady_now());
     if (left <= Milliseconds::zero()) {
       fail(ExitStatus::kUnavailable, "the time for it is over");
     }
@@ -339,7 +335,7 @@ std::map<std::string, KafkaTail> read_tails(const std::map<std::string, std::str
                                             const Log& log, const std::set<std::string>& topics,
                                             TimePoint since, std::int64_t at_least,
                                             Milliseconds patience) {
-  return Reader(properties, log, now() + patience).read(topics, since, at_least);
+  return Reader(properties, log, steady_now() + patience).read(topics, since, at_least);
 }
 
 KafkaTails::KafkaTails(std::map<std::string, std::string> properties, const Log& log)

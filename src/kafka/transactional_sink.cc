@@ -22,10 +22,6 @@ constexpr Milliseconds kAborting{5'000};
 constexpr int kTries = 5;
 constexpr Milliseconds kCall{5'000};  // of one call into librdkafka
 
-SteadyPoint now() {
-  return std::chrono::steady_clock::now();
-}
-
 int call_time() {
   return static_cast<int>(kCall.count());
 }
@@ -129,7 +125,7 @@ TransactionalSink::Outcome TransactionalSink::attempt(std::span<const Record> re
 
 // Idempotence keeps the order, so all may be on their way at once.
 std::vector<Delivery> TransactionalSink::send(std::span<const Record> records) {
-  const SteadyPoint end = now() + kSending;
+  const SteadyPoint end = steady_now() + kSending;
   if (!alone_) {
     return client_->send(records, end);
   }
@@ -181,7 +177,7 @@ std::vector<TransactionalSink::Refusal> TransactionalSink::culprits(
       begin();
     }
     const Delivery fate =
-        client_->send(records.subspan(suspect.index, 1), now() + kSending).front();
+        client_->send(records.subspan(suspect.index, 1), steady_now() + kSending).front();
     if (fate.state == State::kAcknowledged) {
       continue;
     }
@@ -254,7 +250,7 @@ void TransactionalSink::renew() {
 
 // Each try may use up one of the id's 32,767 epochs: few of them.
 void TransactionalSink::init() {
-  const SteadyPoint end = now() + kInit;
+  const SteadyPoint end = steady_now() + kInit;
   for (Milliseconds pause = kFirstPause;; pause *= 2) {
     client_->throw_if_lasting();
     const KafkaError error(
@@ -265,7 +261,7 @@ void TransactionalSink::init() {
     }
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
     const Error trouble = group_trouble(code, place_);
-    if (rd_kafka_error_is_retriable(error.get()) == 0 || now() + pause > end) {
+    if (rd_kafka_error_is_retriable(error.get()) == 0 || steady_now() + pause > end) {
       throw Error(trouble);
     }
     log_.info("{}; asking again", trouble.what());
@@ -287,7 +283,7 @@ TransactionalSink::Outcome TransactionalSink::store(const GroupPlace& place,
   const Handle<rd_kafka_consumer_group_metadata_t, rd_kafka_consumer_group_metadata_destroy> group(
       rd_kafka_consumer_group_metadata_new(place.group.c_str()));
   const KafkaPartitions offsets = partition_list(place, position.value_or(GroupOffset{}));
-  const SteadyPoint end = now() + kCommitting;
+  const SteadyPoint end = steady_now() + kCommitting;
   bool sent = !position;
   for (;;) {
     const KafkaError error(sent ? rd_kafka_commit_transaction(client_->handle(), call_time())
@@ -303,7 +299,7 @@ TransactionalSink::Outcome TransactionalSink::store(const GroupPlace& place,
     if (is_fenced() || tells_of_a_fence(code)) {
       return Outcome::kFenced;
     }
-    if (rd_kafka_error_is_retriable(error.get()) == 0 || now() > end) {
+    if (rd_kafka_error_is_retriable(error.get()) == 0 || steady_now() > end) {
       if (rd_kafka_error_txn_requires_abort(error.get()) != 0) {
         abort();
       }

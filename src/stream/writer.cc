@@ -14,10 +14,6 @@ namespace {
 constexpr Milliseconds kGather{100};
 constexpr std::size_t kTransaction = std::size_t{4} << 20;  // bytes
 
-SteadyPoint now() {
-  return std::chrono::steady_clock::now();
-}
-
 std::size_t size_of(const StreamEvent& event) {
   constexpr std::size_t kOverhead = 1'000;  // of small ones there may be very many
   return event.json.size() + kOverhead;
@@ -70,7 +66,7 @@ void Writer::publish(StreamEvent event) {
     const std::lock_guard lock(mutex_);
     if (tasks_.empty() || !std::holds_alternative<Events>(tasks_.back())) {
       tasks_.emplace_back(Events{});
-      first_event_ = now();
+      first_event_ = steady_now();
       worth_a_look = true;
     }
     waiting_ += size_of(event);
@@ -124,7 +120,7 @@ void Writer::work() {
 // Events wait for others, unless something else waits behind them.
 bool Writer::is_due() const {
   return !std::holds_alternative<Events>(tasks_.front()) || tasks_.size() > 1 ||
-         waiting_ >= kTransaction || now() >= first_event_ + kGather;
+         waiting_ >= kTransaction || steady_now() >= first_event_ + kGather;
 }
 
 // Nothing at the end: what is not begun by then is left to the next run.
@@ -139,7 +135,7 @@ std::optional<Writer::Task> Writer::next() {
     } else {
       Task task = std::move(tasks_.front());
       tasks_.pop_front();
-      busy_since_ = now();
+      busy_since_ = steady_now();
       if (std::holds_alternative<Events>(task)) {
         waiting_ = 0;
         if (!std::exchange(has_room_, true)) {
