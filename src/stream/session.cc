@@ -181,6 +181,8 @@ void Session::opened(Moment now, const Opening& opening) {
   recent_.clear();
   known_.clear();
   completed_.reset();
+  pings_ = pongs_ = 0;
+  probe_.reset();
   quiet_ = {};
   idle_at_complete_ = {};
   heard_ = now.steady;
@@ -232,13 +234,12 @@ void Session::message(Moment now, std::string_view text) {
   }
   ServerMessage message = parse_server_message(text);
   const bool heartbeat = message.type == "ping" || message.type == "pong";
-  if (heartbeat && state_ == State::kStreaming && is_idle(now)) {
-    quiet_ = now.wall;  // not by an event: it may come after a pause amid others
-  }
   const bool subscribed = state_ == State::kStreaming || state_ == State::kDraining;
   if (heartbeat && message.damage.empty()) {
     if (message.type == "ping") {
       act(action::Send{kPongMessage});
+    } else {
+      take_pong();
     }
   } else if (message.type == "connection_ack" && message.damage.empty()) {
     if (state_ == State::kInitializing) {
@@ -269,9 +270,20 @@ void Session::message(Moment now, std::string_view text) {
   }
 }
 
+// What comes after a pause may have been held up on its way, with events behind it. Only the answer
+// to what was sent after the pause shows that OHIP itself had nothing to send meanwhile.
+void Session::take_pong() {
+  pongs_ = std::min(pongs_ + 1, pings_);
+  if (probe_ && pongs_ >= probe_->ping) {
+    quiet_ = probe_->sent;
+    probe_.reset();
+  }
+}
+
 // --- events
 
 void Session::take_event(Moment now, ServerMessage&& message) {
+  probe_.reset();
   if (dropping_) {
     return;
   }
@@ -504,6 +516,7 @@ void Session::lose(const Error& error) {
 // What comes from now on is left to the next subscription.
 void Session::drop(Moment now) {
   dropping_ = true;
+  probe_.reset();
   quiet_ = {};
   held_.clear();
   held_bytes_ = 0;
@@ -686,6 +699,10 @@ void Session::tick(Moment now) {
 void Session::tick_socket(Moment now) {
   if (now.steady >= next_ping_) {
     next_ping_ = now.steady + kPingInterval;
+    ++pings_;
+    if (!probe_ && state_ == State::kStreaming && is_idle(now)) {
+      probe_ = Probe{.ping = pings_, .sent = now.wall};
+    }
     act(action::Send{kPingMessage});
   }
 }

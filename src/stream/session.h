@@ -145,6 +145,12 @@ class Session {
     kEnded,
   };
 
+  // A ping to an OHIP that has sent no event for a while.
+  struct Probe {
+    std::size_t ping;  // which one it is of the connection's
+    TimePoint sent;
+  };
+
   template <typename T>
   void act(T action) {
     actions_.emplace_back(std::move(action));
@@ -160,6 +166,7 @@ class Session {
   void go_on(Moment now);
   void finish(std::optional<Error> error);
 
+  void take_pong();
   void take_event(Moment now, ServerMessage&& message);
   bool is_known(Moment now, const StreamEvent& event);
   void judge_gap(Moment now, const Position& position, const StreamEvent& event);
@@ -225,6 +232,9 @@ class Session {
   SteadyPoint heard_{};
   TimePoint idle_at_complete_{};  // when complete was sent to an OHIP with nothing newer
   SteadyPoint next_ping_{};
+  std::size_t pings_ = 0;       // sent
+  std::size_t pongs_ = 0;       // and answered, one after the other
+  std::optional<Probe> probe_;  // not yet answered, and no event has come since
   SteadyPoint stuck_since_{};
   SteadyPoint limit_{};  // of the state
   std::optional<SteadyPoint> completed_;
