@@ -1,5 +1,8 @@
 #include "config/command_line.h"
 
+#include <curl/curl.h>
+#include <librdkafka/rdkafka.h>
+
 #include <algorithm>
 #include <array>
 #include <cxxopts.hpp>
@@ -152,7 +155,8 @@ cxxopts::Options make_parser() {
         kFrom, "begin there instead of at the position, this once; what lies before is skipped",
         cxxopts::value<std::string>(), "highest|OFFSET");
   }
-  parser.add_options("Mode")("version", "print the version")("h,help", "print this");
+  parser.add_options("Mode")("version", "print the version, and the libraries' in use")(
+      "h,help", "print this");
   for (const Setting& setting : settings()) {
     if (!setting.option.empty() && setting.is_used()) {
       add_to_parser(setting, parser);
@@ -268,6 +272,12 @@ Options read_options(const cxxopts::ParseResult& result) {
   return options;
 }
 
+// With the libraries that are in use now, for a report about a fault.
+std::string version() {
+  return fmt::format("{} {}\n{} librdkafka/{}\n", program_name(), kVersion, curl_version(),
+                     rd_kafka_version_str());
+}
+
 }  // namespace
 
 Options parse_command_line(int argc, const char* const* argv) try {
@@ -284,7 +294,7 @@ Options parse_command_line(int argc, const char* const* argv) try {
   if (result.count("help") > 0) {
     options.text = help(parser);
   } else if (result.count("version") > 0) {
-    options.text = fmt::format("{} {}\n", program_name(), kVersion);
+    options.text = version();
   } else {
     options = read_options(result);
   }

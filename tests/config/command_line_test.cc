@@ -1,5 +1,8 @@
 #include "config/command_line.h"
 
+#include <curl/curl.h>
+#include <librdkafka/rdkafka.h>
+
 #include "config/setting.h"
 #include "support/catch.h"
 #include "support/configuration.h"
@@ -133,6 +136,12 @@ TEST_CASE("the option -v says more and -q less, not both") {
   CHECK(parse({"-v", "--verbose"}).log_level == LogLevel::kDebug);
   CHECK(parse({"-q"}).log_level == LogLevel::kError);
   CHECK(mentions(parse_error({"-q", "-v"}), "exclude"));
+}
+
+TEST_CASE("the version names the libraries that are in use") {
+  const std::string text = parse({"--version"}).text;
+  CHECK(contains(text, curl_version()));
+  CHECK(contains(text, std::string("librdkafka/") + rd_kafka_version_str()));
 }
 
 TEST_CASE("the options --version and --help are answered whatever else is asked") {
