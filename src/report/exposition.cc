@@ -9,7 +9,9 @@
 #include <iomanip>
 #include <sstream>
 
+#include "base/error.h"
 #include "base/file.h"
+#include "base/secrets.h"
 
 namespace ohip {
 namespace {
@@ -48,8 +50,16 @@ double seconds(TimePoint time) {
       std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
 }
 
-Exposition::Exposition(const std::filesystem::path& file)
-    : before_(read_series(file)), label_(fmt::format("file={}", quoted(file.filename()))) {}
+Exposition::Exposition(const std::filesystem::path& file, std::string_view prefix)
+    : before_(read_series(file)), label_(fmt::format("file={}", quoted(file.filename()))) {
+  for (const auto& [series, value] : before_) {
+    if (!series.starts_with(prefix)) {
+      throw Error(ExitStatus::kSpool,
+                  fmt::format("{} holds figures of another program", masked(file.string())),
+                  "give each job a metrics file of its own");
+    }
+  }
+}
 
 std::string Exposition::series(std::string_view name, std::string_view label,
                                const std::string& text) const {

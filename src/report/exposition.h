@@ -21,8 +21,9 @@ double seconds(TimePoint time);
 // A file of Prometheus' text format while it is made anew, and what it held before.
 class Exposition {
  public:
-  // Throws Error kSpool; what cannot be understood is not there.
-  explicit Exposition(const std::filesystem::path& file);
+  // prefix: of all families. Throws Error kSpool, also for a file with figures of another program,
+  // which would be lost; what cannot be understood is not there.
+  Exposition(const std::filesystem::path& file, std::string_view prefix);
 
   // What the names of a family's series begin with.
   std::string beginning(std::string_view name) const { return fmt::format("{}{{{}", name, label_); }

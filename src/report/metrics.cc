@@ -111,7 +111,7 @@ void add_hotels(Exposition& metrics, const std::vector<QueueReport>& queues, Tim
 
 void write_metrics(const std::filesystem::path& file, const RunReport& report, TimePoint now) {
   constexpr mode_t kReadableByAll = 0644;
-  Exposition metrics(file);
+  Exposition metrics(file, "ohip_poll_");
   add_run(metrics, report, now);
   add_hotels(metrics, bounded(report.queues), now);
   replace_file(file, metrics.text(), ExitStatus::kSpool, kReadableByAll);

@@ -159,8 +159,12 @@ class Job {
       ::poll(&woken, 1, static_cast<int>(wait.count()));
       wakeup_.clear();
     }
+    const bool busy = writer_->busy_since().has_value();
     for (const Writer::Report& report : writer_->reports()) {
       report(session, this_moment(clock_));
+    }
+    if (!busy && !session.ended()) {  // events would have been begun with by now
+      report_.quiet = std::max(report_.quiet, session.quiet());
     }
     if (stop_.requested() && !stopped_) {
       stopped_ = clock_.steady();
@@ -281,9 +285,10 @@ class Job {
   }
 
   void show() {
-    if (clock_.steady() < next_metrics_) {
+    if (clock_.steady() < next_metrics_ && report_.connected == shown_connected_) {
       return;
     }
+    shown_connected_ = report_.connected;
     next_metrics_ = clock_.steady() + kMetricsInterval;
     take_written();
     tell(log_, "the metrics are not written",
@@ -359,6 +364,7 @@ class Job {
   std::optional<WebSocket> socket_;
   std::optional<SteadyPoint> stopped_;
   SteadyPoint next_metrics_{};
+  bool shown_connected_ = false;
   std::size_t told_ = 0;
 };
 

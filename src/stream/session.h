@@ -106,6 +106,8 @@ class Session {
   bool ended() const;
   // Whether the socket is to be read from.
   bool reading() const;
+  // Until when OHIP had nothing newer than what was to be published; 0: not known.
+  TimePoint quiet() const { return quiet_; }
   // When tick() is due at the latest, if nothing else happens.
   SteadyPoint next_tick() const;
 

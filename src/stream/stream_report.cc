@@ -1,5 +1,6 @@
 #include "stream/stream_report.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -35,6 +36,12 @@ void write_position(Json& json, const Position& position) {
     write(json, "received", rfc3339_utc(position.received));
   }
   json.EndObject();
+}
+
+std::size_t possible_gaps(const StreamReport& report) {
+  return static_cast<std::size_t>(std::count_if(
+      report.problems.begin(), report.problems.end(),
+      [](const Error& problem) { return problem.status() == ExitStatus::kPossibleLoss; }));
 }
 
 // What came since it was told last.
@@ -82,14 +89,15 @@ std::string to_json(const StreamReport& report) {
 StreamMetrics::StreamMetrics(std::filesystem::path file) : file_(std::move(file)) {}
 
 void StreamMetrics::write(const StreamReport& report, TimePoint now, bool ended) {
-  if (file_.empty()) {
+  if (file_.empty() || report.held) {
     return;
   }
-  Exposition metrics(file_);
+  Exposition metrics(file_, "ohip_stream_");
   const auto last_known = [&](std::string_view name, std::string_view help, double value,
                               bool known) {
     metrics.gauge(name, help, known ? value : metrics.earlier(metrics.series(name)));
   };
+  const TimePoint quiet = std::max(report.quiet, report.position.quiet);
   metrics.family("ohip_stream_info", "The program's version.");
   metrics.value(metrics.series("ohip_stream_info", "version", kVersion), 1);
   metrics.gauge("ohip_stream_connected", "1: a subscription stands.", report.connected ? 1 : 0);
@@ -105,8 +113,8 @@ void StreamMetrics::write(const StreamReport& report, TimePoint now, bool ended)
              "When the last event that Kafka has was received; 0: never.",
              seconds(report.position.received), report.position.received != TimePoint{});
   last_known("ohip_stream_quiet_timestamp_seconds",
-             "Until when OHIP is known to have had nothing newer; 0: never.",
-             seconds(report.position.quiet), report.position.quiet != TimePoint{});
+             "Until when OHIP is known to have had nothing that Kafka has not; 0: never.",
+             seconds(quiet), quiet != TimePoint{});
   metrics.counter("ohip_stream_token_fetches_total", "Access tokens asked for.",
                   report.token_fetches - told_.token_fetches);
   metrics.counter("ohip_stream_connections_total", "Web sockets opened.",
@@ -116,6 +124,9 @@ void StreamMetrics::write(const StreamReport& report, TimePoint now, bool ended)
   metrics.counter("ohip_stream_events_quarantined_total",
                   "Events put aside, or told where nothing can be kept.",
                   report.quarantined - told_.quarantined);
+  metrics.counter("ohip_stream_possible_gaps_total",
+                  "Times that events may be missing between two that came.",
+                  possible_gaps(report) - possible_gaps(told_));
   metrics.counter("ohip_stream_commits_total", "Positions committed.",
                   report.commits - told_.commits);
   metrics.counters("ohip_stream_events_delivered_total", "Events that Kafka has stored.", "type",

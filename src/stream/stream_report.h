@@ -27,6 +27,7 @@ struct StreamReport {
   std::size_t quarantined = 0;  // events put aside, or told where nothing can be kept
   std::size_t commits = 0;      // of positions
   Position position;            // the last one committed or found
+  TimePoint quiet{};            // until when OHIP had nothing that Kafka has not; 0: not known
   bool connected = false;       // now
   bool held = false;            // another run is at it
   ExitStatus status = ExitStatus::kOk;
@@ -44,7 +45,8 @@ class StreamMetrics {
  public:
   explicit StreamMetrics(std::filesystem::path file);  // empty: nothing is written
 
-  // Throws Error kSpool.
+  // Nothing of a run that left the stream to another one: the figures are that one's. Throws Error
+  // kSpool.
   void write(const StreamReport& report, TimePoint now, bool ended);
 
  private:

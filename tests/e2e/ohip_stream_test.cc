@@ -2,7 +2,12 @@
 // no transactions: the profile for OCI Streaming. tests/kafka/cluster/ has the other one.
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "e2e/process.h"
@@ -85,6 +90,36 @@ TEST_CASE("without transactions a stream goes on where the last run ended, too")
     CHECK(world.values() == world.held());  // verbatim, and none twice
     world.add(50);
   }
+}
+
+TEST_CASE("a run at work is seen in its figures, also when the next one finds its lock") {
+  StreamWorld world;
+  world.environment["OHIP_METRICS_FILE"] = world.spool / "s.prom";
+  world.add(20);
+  const std::vector<std::string> command = {OHIP_STREAM_PROGRAM, "--run-for", "10m", "--chain",
+                                            kChain};
+  Process run(command, world.environment, world.spool / "out", world.spool / "err");
+  const auto shows = [&](const std::string& line) {
+    std::stringstream text;
+    text << std::ifstream(world.spool / "s.prom").rdbuf();
+    return text.str().find("\n" + line) != std::string::npos;
+  };
+  const std::string quiet = "ohip_stream_quiet_timestamp_seconds{file=\"s.prom\"} ";
+  const std::string connected = "ohip_stream_connected{file=\"s.prom\"} ";
+  // Quiet, as OHIP's next answer to a ping shows it.
+  for (const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(90);
+       !(shows(connected + "1") && shows(quiet) && !shows(quiet + "0")) &&
+       std::chrono::steady_clock::now() < end;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  CHECK_FALSE(shows(quiet + "0"));
+  CHECK(world.stream({"--run-for", "10m", "--chain", kChain}).status == 0);  // the lock
+  CHECK(shows(connected + "1"));
+  CHECK_FALSE(shows("ohip_stream_runs_total{"));
+  run.signal(SIGTERM);
+  CHECK(run.wait() == 0);
+  CHECK(shows(connected + "0"));
+  CHECK(shows("ohip_stream_runs_total{file=\"s.prom\",status=\"0\"} 1"));
 }
 
 TEST_CASE("what OHIP would refuse is refused before any connection") {

@@ -167,6 +167,13 @@ TEST_CASE_METHOD(Fixture, "a broken file is replaced") {
   CHECK(has_line(write(report), "ohip_poll_runs_total{file=\"ohip-poll.prom\",status=\"0\"} 1"));
 }
 
+TEST_CASE_METHOD(Fixture, "a file with ohip-stream's figures is not written over") {
+  const std::string others = "ohip_stream_connected{file=\"ohip-poll.prom\"} 1\n";
+  std::ofstream(file) << others;
+  CHECK_THROWS_AS(write(report), Error);
+  CHECK(read_file(file, ExitStatus::kOk) == others);
+}
+
 TEST_CASE_METHOD(Fixture, "every series has a type and a help line, and no time stamp") {
   report.queues = {queue("ABC")};
   std::istringstream lines(write(report));
