@@ -249,6 +249,13 @@ class Contract(unittest.TestCase):
                     [], self.value_errors(name, with_additions(values(record.value())))
                 )
 
+    def test_the_samples_for_oracle_integration_have_every_member(self):
+        text = (ROOT / "docs/consumers/oic.md").read_text()
+        samples = [json.loads(x) for x in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+        for name, sample in zip((BUSINESS_EVENT, NEW_EVENT), samples, strict=True):
+            self.assertEqual([], self.value_errors(name, sample))
+            self.assertEqual(members_of_schema(self.schemas[name]), members_of(sample))
+
     def test_oracles_own_examples_are_valid(self):
         file = SPECS / "poll-api.swagger.json"
         if not file.exists():
@@ -311,6 +318,18 @@ class Contract(unittest.TestCase):
     def full_record(self, name: str):
         """One with details."""
         return next(r for r in self.records_of(name) if re.search(rb'"details?":\[{"', r.value()))
+
+
+def members_of_schema(schema: dict, path: str = "") -> set[str]:
+    schema = schema.get("items", schema)
+    inner = schema.get("properties", {}).items()
+    return {path}.union(*(members_of_schema(part, f"{path}.{name}") for name, part in inner))
+
+
+def members_of(value, path: str = "") -> set[str]:
+    value = value[0] if isinstance(value, list) else value
+    inner = value.items() if isinstance(value, dict) else ()
+    return {path}.union(*(members_of(part, f"{path}.{name}") for name, part in inner))
 
 
 def events_in(node):

@@ -6,7 +6,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,11 +95,11 @@ def real_kafka(directory: Path) -> Iterator[str]:
         def created() -> bool:
             if java.poll() is not None:
                 raise RuntimeError((directory / "kafka.log").read_text()[-2000:])
-            try:
+            with suppress(KafkaException, TimeoutError):
+                if TOPIC in admin.list_topics(timeout=10).topics:
+                    return True
                 admin.create_topics([NewTopic(TOPIC, 4, 1)])[TOPIC].result(10)
-            except KafkaException:
-                return TOPIC in admin.list_topics(timeout=10).topics
-            return True
+            return False
 
         wait_for("Kafka has a topic", created)
         yield brokers
