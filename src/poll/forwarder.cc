@@ -41,6 +41,14 @@ std::string describe(const Batch& batch) {
   return fmt::format("x-request-id {}, {}", batch.request_id, rfc3339_utc(batch.received));
 }
 
+// Nobody can publish it later.
+Error lost_with_memory(const Batch& batch, std::string_view why, std::size_t missing) {
+  return Error(ExitStatus::kPossibleLoss,
+               fmt::format("the spool failed ({}) and {}: up to {} events are lost",
+                           batch.storage_error, why, missing),
+               kReconcile, describe(batch));
+}
+
 // A topic with a placeholder is known only with the event.
 std::set<std::string> known_topics(const std::string& topic) {
   return topic.find('{') == std::string::npos ? std::set{topic} : std::set<std::string>{};
@@ -101,6 +109,18 @@ class Settlement {
               detail));
   }
 
+  // What is being caught ended the delivery of what may hold so many events.
+  void give_up(std::size_t events) {
+    const Error error = current_error();
+    if (batch_.storage_error.empty()) {
+      report_.add(error);
+      return;
+    }
+    const std::size_t missing = events - std::min(events, report_.delivered);
+    report_.possibly_lost += missing;
+    report_.add(lost_with_memory(batch_, error.what(), missing));
+  }
+
   QueueReport& report() { return report_; }
 
  private:
@@ -116,10 +136,7 @@ class Settlement {
                   batch_.file);
     }
     report_.possibly_lost += missing;
-    throw Error(ExitStatus::kPossibleLoss,
-                fmt::format("the spool failed ({}) and {}: up to {} events are lost",
-                            batch_.storage_error, what, missing),
-                kReconcile, describe(batch_));
+    throw lost_with_memory(batch_, what, missing);
   }
 
   [[noreturn]] void throw_refused_alike(const std::vector<Delivery>& deliveries) const {
@@ -289,10 +306,20 @@ bool Forwarder::poll_once(Source& source) {
     spool_.end_doubt();
     return false;
   }
-  auto taken = std::make_unique<const Taken>(*std::move(batch), origin_);
-  learn_from(*taken);
-  const bool more = taken->decoded.events >= taken->batch.asked_for;
-  return begin_delivery(std::move(taken)) && more;
+  Batch about = *batch;
+  about.body.clear();
+  try {
+    auto taken = std::make_unique<const Taken>(*std::move(batch), origin_);
+    learn_from(*taken);
+    const bool more = taken->decoded.events >= taken->batch.asked_for;
+    return begin_delivery(std::move(taken)) && more;
+  } catch (...) {
+    if (about.storage_error.empty()) {
+      throw;
+    }
+    report_.possibly_lost += about.asked_for;
+    throw lost_with_memory(about, current_error().what(), about.asked_for);
+  }
 }
 
 void Forwarder::learn_from(const Taken& taken) {
@@ -346,6 +373,9 @@ Forwarder::Outcome Forwarder::deliver(const Taken& taken) const {
     settlement.commit(taken.decoded);
   } catch (const Error& error) {
     settlement.report().add(error);
+    settled = false;
+  } catch (...) {
+    settlement.give_up(taken.may_hold());
     settled = false;
   }
   return {std::move(settlement.report()), settled};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <future>
@@ -59,6 +60,9 @@ class Forwarder {
     Taken& operator=(const Taken&) = delete;
 
     bool lacks_events() const { return decoded.cut_off && decoded.events < batch.asked_for; }
+    std::size_t may_hold() const {
+      return decoded.damage.empty() ? decoded.events : std::max(decoded.events, batch.asked_for);
+    }
 
     const Batch batch;
     const Decoded decoded;

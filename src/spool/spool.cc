@@ -130,6 +130,23 @@ void make_room(int fd, const fs::path& path) {
   }
 }
 
+// A file that a person left there, with bytes that may be nowhere else.
+bool holds_other(const fs::path& file, std::string_view bytes) {
+  std::error_code error;
+  const fs::file_status status = fs::symlink_status(file, error);
+  return fs::exists(status) && (!fs::is_regular_file(status) || read_file(file, kOnError) != bytes);
+}
+
+// Behind what was said before of the same bytes, or of those that a person took away.
+void add_reason(const fs::path& file, std::string_view reason) {
+  std::error_code error;
+  std::string all = fs::is_regular_file(fs::symlink_status(file, error)) ? read_file(file, kOnError)
+                                                                         : std::string();
+  if (all.find(reason) == std::string::npos) {
+    replace_file(file, all.append(reason), kOnError);
+  }
+}
+
 // Gives the room beyond the file's end back and makes its content durable.
 void seal(int fd, std::size_t size, const fs::path& path) {
   if (ftruncate(fd, static_cast<off_t>(size)) != 0) {
@@ -370,8 +387,12 @@ void Spool::commit(const Batch& batch) const {
 fs::path Spool::quarantine(const Batch& batch, std::string_view reason) const {
   const fs::path from = directory_ / batch.file;
   fs::path to = quarantine_path(stem_of(from) + std::string(kWhole));
+  for (TimePoint time = batch.received; holds_other(to, batch.body);) {
+    time += std::chrono::microseconds(1);
+    to = quarantine_path(fmt::format("{}-{}{}", basic_utc(time), batch.request_id, kWhole));
+  }
   fs::path why = fs::path(to).replace_extension(".reason");
-  replace_file(why, reason, kOnError);
+  add_reason(why, reason);
   if (batch.body.empty()) {
     remove_file(from);
     return why;
@@ -391,7 +412,10 @@ fs::path Spool::quarantine_event(const Batch& batch, std::size_t number, std::st
                                  std::string_view reason) const {
   const std::string stem = stem_of(batch.file);
   fs::path to = quarantine_path(fmt::format("{}.{}.json", stem, number));
-  replace_file(fs::path(to).replace_extension(".reason"), reason, kOnError);
+  while (holds_other(to, event)) {
+    to = quarantine_path(fmt::format("{}.{}.json", stem, ++number));
+  }
+  add_reason(fs::path(to).replace_extension(".reason"), reason);
   replace_file(to, event, kOnError);
   return to;
 }

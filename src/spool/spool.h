@@ -134,10 +134,12 @@ class Spool {
   // Every event of the batch is acknowledged or in quarantine: the file is gone on return.
   void commit(const Batch& batch) const;
   // Moves the whole batch into the quarantine, the reason alone where there are no bytes; durable
-  // on return; returns where it is.
+  // on return; returns where it is. Never over other bytes, which a person may have left there: it
+  // then gets a time of its own; a reason goes behind the earlier one.
   std::filesystem::path quarantine(const Batch& batch, std::string_view reason) const;
   // Copies one event of it into the quarantine; number counts from 1, in the batch's order of such
-  // events. Doing it again changes nothing. Durable on return.
+  // events, and goes on where that one is another's. Doing it again changes nothing. Durable on
+  // return.
   std::filesystem::path quarantine_event(const Batch& batch, std::size_t number,
                                          std::string_view event, std::string_view reason) const;
 

@@ -6,6 +6,8 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -572,6 +574,36 @@ TEST_CASE_METHOD(Fixture, "an answer that the disk did not take is delivered fro
     CHECK(std::string(report.problems[0].what()).find("up to 3 events are lost") !=
           std::string::npos);
   }
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "an answer that only memory holds is lost with the memory, and that is told") {
+  source.answers = {answer(1, 3), answer(4, 20)};
+  source.storage_error = "write: No space left on device";
+  const bool drain = GENERATE(false, true);
+  SECTION("while Kafka takes it") {
+    publisher.before = [] { throw std::bad_alloc(); };
+  }
+  SECTION("or by something that nobody thought of") {
+    publisher.before = [] { throw std::runtime_error("who knows"); };
+  }
+  const QueueReport report = run(drain);
+  CHECK(report.status == ExitStatus::kPossibleLoss);
+  CHECK(report.possibly_lost == 3);
+  CHECK(report.taken == 3);
+  REQUIRE(report.problems.size() == 1);
+  CHECK(std::string(report.problems[0].what()).find("up to 3 events are lost") !=
+        std::string::npos);
+  CHECK(report.problems[0].detail().find("x-request-id request-1") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Fixture, "without memory for a delivery what is in the spool stays there") {
+  source.answers = {answer(1, 3)};
+  publisher.before = [] { throw std::bad_alloc(); };
+  const QueueReport report = run(GENERATE(false, true));
+  CHECK(report.status == ExitStatus::kSoftware);
+  CHECK(report.possibly_lost == 0);
+  CHECK(spool->pending().size() == 1);
 }
 
 TEST_CASE("the most serious problem is the one that is reported") {

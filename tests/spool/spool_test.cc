@@ -306,6 +306,59 @@ TEST_CASE("one event in quarantine leaves its batch where it is, however often i
   CHECK(spool.pending() == std::vector{batch.file});
 }
 
+TEST_CASE("nothing in quarantine is overwritten by what comes there under the same name") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  const fs::path quarantine = spool.directory() / "quarantine";
+  const fs::path first = spool.quarantine(keep(spool, "<html>"), "not JSON\n");
+  const fs::path reason = fs::path(first).replace_extension(".reason");
+  const auto again = [&](const std::string& body, const std::string& why) {
+    const std::string file = first.filename().string();
+    replace_file(spool.directory() / file, body, ExitStatus::kSpool);
+    return spool.quarantine(spool.read(file), why);
+  };
+  SECTION("moved out by hand, and back by a run: both reasons stay") {
+    fs::remove(first);
+    CHECK(again("<html>", "still not JSON\n") == first);
+    CHECK(content(reason) == "not JSON\nstill not JSON\n");
+  }
+  SECTION("copied out by hand, and unchanged: the same file, the reason once") {
+    CHECK(again("<html>", "not JSON\n") == first);
+    CHECK(content(reason) == "not JSON\n");
+    CHECK(files_in(quarantine).size() == 2);
+  }
+  SECTION("copied out by hand and mended there: the original stays, each with its reason") {
+    const fs::path second = again("{mended", "half an answer\n");
+    CHECK(second == quarantine / ("20261123T190705.123457Z-" + kRequest + ".json"));
+    CHECK(content(first) == "<html>");
+    CHECK(content(reason) == "not JSON\n");
+    CHECK(content(second) == "{mended");
+    CHECK(content(fs::path(second).replace_extension(".reason")) == "half an answer\n");
+    CHECK(again("{mended", "half an answer\n") == second);
+    CHECK(spool.pending().empty());
+  }
+  SECTION("something that is no file of ours is left alone") {
+    fs::remove(first);
+    fs::create_symlink("/dev/null", first);
+    CHECK(again("<html>", "not JSON\n") != first);
+    CHECK(fs::is_symlink(first));
+  }
+}
+
+TEST_CASE("an event gets the next number in quarantine where another has its own") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  const Batch batch = keep(spool, "batch");
+  const fs::path one = spool.quarantine_event(batch, 1, "{one}", "no id\n");
+  const fs::path two = spool.quarantine_event(batch, 1, "{two}", "no id\n");
+  CHECK(two.filename() == kStem + ".2.json");
+  CHECK(content(one) == "{one}");
+  CHECK(content(two) == "{two}");
+  CHECK(spool.quarantine_event(batch, 2, "{three}", "no id\n").filename() == kStem + ".3.json");
+  CHECK(spool.quarantine_event(batch, 1, "{two}", "no id\n") == two);
+  CHECK(files_in(spool.directory() / "quarantine").size() == 6);
+}
+
 TEST_CASE("a file that a person put back is pending, whatever its name") {
   const TemporaryDirectory root;
   Spool spool = open(root);
