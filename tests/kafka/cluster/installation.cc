@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -78,13 +79,38 @@ void Installation::wait_for_handed_out(std::size_t count) const {
 
 std::vector<std::string> Installation::spooled(const std::string& ending) const {
   std::vector<std::string> names;
-  for (const auto& entry : fs::recursive_directory_iterator(directory_ / "spool")) {
-    const std::string name = entry.path().filename().string();
-    if (name.front() != '.' && entry.path().extension() == ending) {  // ".…": cached tokens
-      names.push_back(name);
+  for (const fs::path& file : spool_files()) {
+    if (file.extension() == ending &&
+        (ending == ".reason" || file.parent_path().filename() != "quarantine")) {
+      names.push_back(file.filename().string());
     }
   }
   return names;
+}
+
+std::size_t Installation::told_lost() const {
+  static const std::regex kBound("up to ([0-9]+)");
+  std::size_t lost = 0;
+  for (const fs::path& file : spool_files()) {
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    const std::string reason = text.str();
+    std::smatch bound;
+    if (file.extension() == ".reason" && std::regex_search(reason, bound, kBound)) {
+      lost += std::stoul(bound[1]);
+    }
+  }
+  return lost;
+}
+
+std::vector<fs::path> Installation::spool_files() const {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(directory_ / "spool")) {
+    if (entry.path().filename().string().front() != '.') {  // ".…": cached tokens
+      files.push_back(entry.path());
+    }
+  }
+  return files;
 }
 
 }  // namespace ohip::test

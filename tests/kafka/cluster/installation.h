@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,8 +40,11 @@ class Installation {
 
   // Names of the spool's files that end so: ".json" waits for Kafka, ".reason" is in quarantine.
   std::vector<std::string> spooled(const std::string& ending) const;
+  // As many events as the quarantine's reasons say may be lost.
+  std::size_t told_lost() const;
 
  private:
+  std::vector<std::filesystem::path> spool_files() const;
   std::vector<std::string> command(const std::vector<std::string>& options) const;
 
   TemporaryDirectory directory_;
