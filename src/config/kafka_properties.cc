@@ -67,13 +67,6 @@ std::string one_name(const std::string& property) {
 
 using ErrorText = std::array<char, 512>;
 
-bool is_known(const std::string& property) {
-  const Handle<rd_kafka_conf_t, rd_kafka_conf_destroy> scratch(rd_kafka_conf_new());
-  ErrorText why{};
-  return rd_kafka_conf_set(scratch.get(), property.c_str(), "", why.data(), why.size()) !=
-         RD_KAFKA_CONF_UNKNOWN;
-}
-
 }  // namespace
 
 std::optional<std::string> property_of(const std::string& variable) {
@@ -84,7 +77,7 @@ std::optional<std::string> property_of(const std::string& variable) {
   std::string dotted = underscored;
   std::replace(dotted.begin(), dotted.end(), '_', '.');
   for (const std::string& property : {dotted, underscored}) {
-    if (is_known(property)) {
+    if (is_kafka_property(property)) {
       return property;
     }
   }
@@ -97,6 +90,13 @@ std::string variable_of(std::string_view property) {
     variable += c == '.' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   }
   return variable;
+}
+
+bool is_kafka_property(const std::string& property) {
+  const Handle<rd_kafka_conf_t, rd_kafka_conf_destroy> scratch(rd_kafka_conf_new());
+  ErrorText why{};
+  return rd_kafka_conf_set(scratch.get(), property.c_str(), "", why.data(), why.size()) !=
+         RD_KAFKA_CONF_UNKNOWN;
 }
 
 bool is_secret(std::string_view property) {
@@ -128,7 +128,7 @@ KafkaProperties::KafkaProperties(KafkaProfile profile, Milliseconds deadline)
   };
   set_all(kDefaults);
   set_all({{"client.id", std::string(program_name())}});
-  if (is_known(kMetricsPush)) {
+  if (is_kafka_property(kMetricsPush)) {
     set_all({{kMetricsPush, "false"}});
   }
   set_all({{"message.timeout.ms", std::to_string(deadline.count())}});

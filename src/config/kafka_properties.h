@@ -19,6 +19,9 @@ std::optional<std::string> property_of(const std::string& variable);
 // "KAFKA_SASL_USERNAME" for "sasl.username".
 std::string variable_of(std::string_view property);
 
+// Whether this librdkafka knows it.
+bool is_kafka_property(const std::string& property);
+
 // Whether a property's value must not be seen by others.
 bool is_secret(std::string_view property);
 

@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "kafka/client.h"
-#include "kafka/tail.h"
+#include "kafka/tails.h"
 
 namespace ohip {
 namespace {

@@ -12,6 +12,9 @@ using namespace std::chrono_literals;
 
 using Event = Handle<rd_kafka_event_t, rd_kafka_event_destroy>;
 using NewTopic = Handle<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy>;
+using DeleteTopic = Handle<rd_kafka_DeleteTopic_t, rd_kafka_DeleteTopic_destroy>;
+using DeleteRecords = Handle<rd_kafka_DeleteRecords_t, rd_kafka_DeleteRecords_destroy>;
+using List = Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
 using AclBinding = Handle<rd_kafka_AclBinding_t, rd_kafka_AclBinding_destroy>;
 
 constexpr int kPatienceMs = 30'000;
@@ -79,6 +82,30 @@ void Admin::create_topic(const std::string& name, int partitions,
   const rd_kafka_topic_result_t** const results =
       rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
   check(rd_kafka_topic_result_error(results[0]), rd_kafka_topic_result_error_string(results[0]));
+}
+
+void Admin::delete_topic(const std::string& name) {
+  const DeleteTopic topic(rd_kafka_DeleteTopic_new(name.c_str()));
+  std::array topics = {topic.get()};
+  rd_kafka_DeleteTopics(client_.get(), topics.data(), topics.size(), nullptr, answers_.get());
+  const Event event = wait(answers_.get());
+  std::size_t count = 0;
+  const rd_kafka_topic_result_t** const results =
+      rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event.get()), &count);
+  check(rd_kafka_topic_result_error(results[0]), rd_kafka_topic_result_error_string(results[0]));
+}
+
+void Admin::delete_records(const std::string& topic, int partition, std::int64_t before) {
+  const List list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = before;
+  const DeleteRecords records(rd_kafka_DeleteRecords_new(list.get()));
+  std::array all = {records.get()};
+  rd_kafka_DeleteRecords(client_.get(), all.data(), all.size(), nullptr, answers_.get());
+  const Event event = wait(answers_.get());
+  check(rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event.get()))
+            ->elems[0]
+            .err,
+        nullptr);
 }
 
 void Admin::allow(const std::string& user, rd_kafka_AclOperation_t operation,

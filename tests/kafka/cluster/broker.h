@@ -44,6 +44,8 @@ class Broker {
   std::string new_topic(const std::string& name, int partitions,
                         const std::map<std::string, std::string>& config = {});
 
+  Admin& admin() { return admin_; }
+
   void kill();     // like a machine that loses power
   void restart();  // on the same ports and data; returns at once
   void wait_until_ready() { admin_.wait_until_ready(); }

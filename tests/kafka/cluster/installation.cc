@@ -11,6 +11,9 @@
 #include <thread>
 #include <utility>
 
+#include "base/clock.h"
+#include "spool/queue.h"
+
 namespace ohip::test {
 
 namespace fs = std::filesystem;
@@ -50,6 +53,19 @@ std::string Installation::printed() const {
   std::ostringstream text;
   text << std::ifstream(directory_ / "err").rdbuf();
   return text.str();
+}
+
+void Installation::leave_behind(const std::vector<std::string>& events,
+                                const std::string& request_id,
+                                std::chrono::system_clock::time_point received) const {
+  const fs::path queue = QueueName{ohip_.url(), ohip_.options().external_system, kHotel}.directory(
+      directory_ / "spool");
+  fs::create_directories(queue);
+  const std::string name = fmt::format(
+      "{}-{}.json", ohip::basic_utc(std::chrono::floor<ohip::TimePoint::duration>(received)),
+      request_id);
+  std::ofstream(queue / name) << fmt::format(R"({{"businessEventData":[{}]}})",
+                                             fmt::join(events, ","));
 }
 
 void Installation::enqueue_changes(int count, std::size_t size) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -31,6 +32,11 @@ class Installation {
   std::string printed() const;
 
   sim::Simulator& ohip() { return ohip_; }
+  // A batch of these events that an earlier run is said to have received then and not to have
+  // finished with.
+  void leave_behind(const std::vector<std::string>& events, const std::string& request_id,
+                    std::chrono::system_clock::time_point received) const;
+
   // As many different changes of one block, with text of that size in each.
   void enqueue_changes(int count, std::size_t size);
   std::size_t polls() const { return ohip_.stats().polls; }

@@ -1,9 +1,11 @@
 // What an earlier run published is looked for before it is published again.
 
-#include "kafka/tail.h"
+#include "kafka/tails.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kafka/publisher.h"
@@ -210,4 +212,108 @@ TEST_CASE("after a publishing of unknown end the same run looks again") {
   earlier(kafka, {records[0], records[1]});  // it had come through all the same
   CHECK(count(publisher.publish_rest(records, kPatience), &Delivery::already_there) == 2);
   CHECK(stored(kafka).size() == 3 + 4);
+}
+
+TEST_CASE("a leader that changes while the tail is read is followed") {
+  MockKafka kafka(3);
+  kafka.create("t", 1);
+  rd_kafka_mock_partition_set_leader(kafka.get(), "t", 0, 1);
+  const std::vector<Record> records = batch(20);
+  std::vector<Record> others;
+  for (int i = 0; i < 400; ++i) {
+    others.push_back({"t", "other", std::string(5'000, 'x'), {}, records.front().timestamp, {}});
+  }
+  earlier(kafka, {records.begin(), records.begin() + 9});
+  earlier(kafka, others);
+  KafkaPublisher publisher(properties(kafka), kQuiet);
+  publisher.check({"t"});
+  for (int broker = 1; broker <= 3; ++broker) {
+    rd_kafka_mock_broker_set_rtt(kafka.get(), broker, 40);
+  }
+  std::thread elections([&] {
+    for (int i = 0; i < 10; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      rd_kafka_mock_partition_set_leader(kafka.get(), "t", 0, 1 + i % 3);
+    }
+    rd_kafka_mock_partition_set_leader(kafka.get(), "t", 0, 2);
+  });
+  const auto fates = publisher.publish_rest(records, kPatience);
+  elections.join();
+  CHECK(count(fates, &Delivery::already_there) == 9);
+  CHECK(count(fates, &Delivery::perhaps_twice) == 0);
+}
+
+TEST_CASE("one broker of several that does not answer keeps nobody from looking") {
+  MockKafka kafka(4);
+  kafka.create("t", 2);
+  for (int partition = 0; partition < 2; ++partition) {
+    rd_kafka_mock_partition_set_leader(kafka.get(), "t", partition, 1 + partition);
+  }
+  earlier(kafka, batch(5));
+  KafkaPublisher publisher(properties(kafka), kQuiet);
+  publisher.check({"t"});
+  rd_kafka_mock_broker_set_rtt(kafka.get(), 3, 60'000);
+  rd_kafka_mock_broker_set_down(kafka.get(), 4);
+  CHECK(count(publisher.publish_rest(batch(5), kPatience), &Delivery::already_there) == 5);
+}
+
+TEST_CASE("a partition without a leader cannot be looked into, and nobody waits for ever") {
+  MockKafka kafka;
+  kafka.create("t", 2);
+  earlier(kafka, batch(5));
+  KafkaPublisher publisher(properties(kafka), kQuiet);
+  publisher.check({"t"});
+  rd_kafka_mock_partition_set_leader(kafka.get(), "t", 1, -1);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto fates = publisher.publish_rest(batch(5), seconds(3));
+  CHECK(std::chrono::steady_clock::now() - begin < seconds(20));
+  CHECK(count(fates, &Delivery::already_there) == 0);
+}
+
+TEST_CASE("what another run took and published after the first look is found by a second one") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  KafkaPublisher publisher(properties(kafka), kQuiet);
+  CHECK(count(publisher.publish_rest(batch(3, "first"), kPatience), &Delivery::already_there) == 0);
+  const std::vector<Record> later = batch(6);
+  earlier(kafka, {later.begin(), later.begin() + 4});
+  CHECK(count(publisher.publish_rest(later, kPatience), &Delivery::already_there) == 4);
+  CHECK(stored(kafka).size() == 3 + 6);
+}
+
+TEST_CASE("one run looks once for the batches of one topic, and again for another topic's") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  kafka.create("u", 1);
+  const std::vector<Record> first = batch(6, "first");
+  const std::vector<Record> second = batch(6, "second");
+  earlier(kafka, first);
+  earlier(kafka, {second.begin(), second.begin() + 2});
+  KafkaPublisher publisher(properties(kafka), kQuiet);
+  CHECK(count(publisher.publish_rest(first, kPatience), &Delivery::already_there) == 6);
+  kafka.answer(kListOffsets,
+               std::vector<rd_kafka_resp_err_t>(100, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED));
+  CHECK(count(publisher.publish_rest(second, kPatience), &Delivery::already_there) == 2);
+  rd_kafka_mock_clear_request_errors(kafka.get(), kListOffsets);
+  std::vector<Record> both = batch(2, "third");
+  both[1].topic = "u";
+  earlier(kafka, {both[1]});
+  const auto fates = publisher.publish_rest(both, kPatience);
+  CHECK_FALSE(fates[0].already_there);
+  CHECK(fates[1].already_there);
+}
+
+TEST_CASE("a tail that is too long for the time is given up, and all is published") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  earlier(kafka, batch(5));
+  KafkaPublisher publisher(properties(kafka), kQuiet);
+  publisher.check({"t"});
+  rd_kafka_mock_broker_set_rtt(kafka.get(), 1, 700);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto fates = publisher.publish_rest(batch(5), seconds(6));
+  CHECK(std::chrono::steady_clock::now() - begin < seconds(20));
+  CHECK(count(fates, &Delivery::perhaps_twice) == 5);
+  rd_kafka_mock_broker_set_rtt(kafka.get(), 1, 0);
+  CHECK(stored(kafka).size() == 10);
 }
