@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/request_id.h"
 #include "base/secrets.h"
@@ -192,9 +193,14 @@ class Job {
     }
   }
 
+  // Also what comes of it: a socket that has just been opened is not waited on before something is
+  // said.
   void perform_all(Session& session) {
-    for (Action& action : session.actions()) {
-      std::visit([&](auto& each) { perform(session, each); }, action);
+    for (std::vector<Action> actions = session.actions(); !actions.empty();
+         actions = session.actions()) {
+      for (Action& action : actions) {
+        std::visit([&](auto& each) { perform(session, each); }, action);
+      }
     }
   }
 

@@ -24,7 +24,7 @@ constexpr const char* kTopic = "ohip.business-events";
 constexpr int kPartitions = 4;
 
 struct StreamWorld {
-  StreamWorld() : ohip(options()) {
+  explicit StreamWorld(const sim::Options& options = default_options()) : ohip(options) {
     kafka.create(kTopic, kPartitions);
     environment = {{"OHIP_GATEWAY_URL", ohip.url()},
                    {"OHIP_CLIENT_ID", ohip.options().client_id},
@@ -37,7 +37,7 @@ struct StreamWorld {
                    {"KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"}};
   }
 
-  static sim::Options options() {
+  static sim::Options default_options() {
     sim::Options options;
     options.resubscribe_wait = std::chrono::seconds(1);
     return options;
@@ -90,6 +90,17 @@ TEST_CASE("without transactions a stream goes on where the last run ended, too")
     CHECK(world.values() == world.held());  // verbatim, and none twice
     world.add(50);
   }
+}
+
+TEST_CASE("connection_init does not wait for the turn's end, which takes a second") {
+  sim::Options options = StreamWorld::default_options();
+  options.init_timeout = std::chrono::milliseconds(900);
+  StreamWorld world(options);
+  world.add(10);
+  const Result result = world.stream({"--drain", "--chain", kChain});
+  INFO(result.err);
+  CHECK(result.status == 0);
+  CHECK(world.ohip.streaming().stats().upgrades == 1);
 }
 
 TEST_CASE("a run at work is seen in its figures, also when the next one finds its lock") {
