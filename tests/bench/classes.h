@@ -10,6 +10,8 @@ void fleet(bool quick);
 void decoding(bool quick);
 void replay(bool quick);
 void delay(bool quick);
+// Under scripts/bench, which fetches what it needs.
+void stream(bool quick);
 
 // What the figures depend on.
 void print_machine();
