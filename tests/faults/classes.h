@@ -28,6 +28,7 @@ void status(Row& row, std::size_t stride);      // each status that an answer ma
 void limits(Row& row, std::size_t stride);      // answers and files at their bounds
 void connection(Row& row, std::size_t stride);  // something waits in it, or it is of no use
 void proxy(Row& row, std::size_t stride);       // refuses, babbles or says nothing
+void broker(Row& row, std::size_t stride);      // a hostile or odd broker
 void kafka(Row& row, std::size_t stride);       // Kafka fails before, during and after the poll
 void concurrent(Row& row, std::size_t stride);  // two at once
 void requeued(Row& row, std::size_t stride);    // killed or failing while it puts back

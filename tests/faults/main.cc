@@ -45,6 +45,7 @@ const std::vector<Class> kClasses = {
     {"limits", "answers and files at their bounds", ohip::faults::limits, 1},
     {"connection", "what waits in a connection", ohip::faults::connection, 4},
     {"proxy", "the proxy fails", ohip::faults::proxy, 1},
+    {"broker", "the broker says odd things", ohip::faults::broker, 13},
     {"kafka", "Kafka fails", ohip::faults::kafka, 1},
     {"concurrent", "two at once", ohip::faults::concurrent, 1},
     {"requeue", "putting back, killed or failing", ohip::faults::requeued, 4},

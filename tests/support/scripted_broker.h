@@ -27,6 +27,7 @@ namespace wire {
 
 enum Api : int {
   kProduce = 0,
+  kFetch = 1,
   kListOffsets = 2,
   kMetadata = 3,
   kSaslHandshake = 17,
@@ -107,6 +108,27 @@ inline std::string metadata(const std::vector<Node>& nodes, const std::vector<To
   return array(brokers) + text("cluster") + int32(1) + array(all);
 }
 
+// With its length in front, as everything is sent.
+inline std::string framed(const std::string& message) {
+  return int32(static_cast<std::int64_t>(message.size())) + message;
+}
+
+// Of what follows these four bytes.
+inline std::size_t size_at(std::string_view bytes) {
+  return static_cast<std::size_t>(int16_at(bytes, 0)) * 65'536U +
+         static_cast<std::size_t>(int16_at(bytes, 2));
+}
+
+struct Request {
+  int connection;     // the broker's first, second …
+  std::string bytes;  // without the length
+
+  int api() const { return int16_at(bytes, 0); }
+  int version() const { return int16_at(bytes, 2); }
+  // What answers it.
+  std::string answer(const std::string& body) const { return framed(bytes.substr(4, 4) + body); }
+};
+
 }  // namespace wire
 
 // A broker on a port of loopback that says what a script tells it, to any number of connections.
@@ -114,8 +136,15 @@ class ScriptedBroker {
  public:
   // The answer's body; nothing: the connection is closed.
   using Script = std::function<std::optional<std::string>(int api, int version)>;
+  // The bytes to send, whatever they are; nothing: the connection is closed.
+  using RawScript = std::function<std::optional<std::string>(const wire::Request&)>;
 
-  explicit ScriptedBroker(Script script) : script_(std::move(script)) {}
+  explicit ScriptedBroker(RawScript script) : script_(std::move(script)) {}
+  explicit ScriptedBroker(Script script)
+      : ScriptedBroker([script](const wire::Request& request) -> std::optional<std::string> {
+          const std::optional<std::string> body = script(request.api(), request.version());
+          return body ? std::optional(request.answer(*body)) : std::nullopt;
+        }) {}
   ~ScriptedBroker() {
     over_ = true;
     listener_.reset();
@@ -152,49 +181,44 @@ class ScriptedBroker {
     return bytes;
   }
 
-  void serve(int connection) {
+  void serve(int connection, int number) {
     for (;;) {
       const std::string size = receive(connection, 4);
       if (size.size() < 4) {
         return;
       }
-      const std::string request =
-          receive(connection, static_cast<std::size_t>(wire::int16_at(size, 0)) * 65'536U +
-                                  static_cast<std::size_t>(wire::int16_at(size, 2)));
-      if (request.size() < 8) {
+      const wire::Request request{number, receive(connection, wire::size_at(size))};
+      if (request.bytes.size() < 8) {
         return;
       }
-      const std::optional<std::string> body = answer(request);
-      if (!body) {
+      count(request.api());
+      const std::optional<std::string> bytes = script_(request);
+      if (!bytes) {
         return;
       }
-      const std::string reply = request.substr(4, 4) + *body;  // to that correlation id
-      const std::string framed = wire::int32(static_cast<std::int64_t>(reply.size())) + reply;
-      ::send(connection, framed.data(), framed.size(), MSG_NOSIGNAL);
+      ::send(connection, bytes->data(), bytes->size(), MSG_NOSIGNAL);
     }
   }
 
-  std::optional<std::string> answer(const std::string& request) {
-    const int api = wire::int16_at(request, 0);
-    {
-      const std::lock_guard lock(mutex_);
-      ++requests_[api];
-    }
-    return script_(api, wire::int16_at(request, 2));
+  void count(int api) {
+    const std::lock_guard lock(mutex_);
+    ++requests_[api];
   }
 
-  const Script script_;
+  const RawScript script_;
   std::atomic<bool> over_ = false;
   mutable std::mutex mutex_;
   std::map<int, int> requests_;
   std::list<std::thread> connections_;
-  std::optional<Listener> listener_{std::in_place, [this](int connection) {
-                                      connections_.emplace_back([this, own = ::dup(connection)] {
-                                        serve(own);
-                                        ::shutdown(own, SHUT_RDWR);
-                                        ::close(own);
-                                      });
-                                    }};
+  std::optional<Listener> listener_{
+      std::in_place, [this](int connection) {
+        const int number = static_cast<int>(connections_.size()) + 1;
+        connections_.emplace_back([this, number, own = ::dup(connection)] {
+          serve(own, number);
+          ::shutdown(own, SHUT_RDWR);
+          ::close(own);
+        });
+      }};
 };
 
 }  // namespace ohip
