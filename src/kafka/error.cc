@@ -78,8 +78,12 @@ KafkaTrouble authentication_trouble(std::string_view text) {
   return lasting(ExitStatus::kRefused, text, hint);
 }
 
+// librdkafka 2.8 of an end of file in the handshake, where 2.0 passes OpenSSL's words on.
+constexpr std::string_view kHungUp = "SSL handshake failed: Disconnected";
+
 KafkaTrouble tls_trouble(std::string_view text) {
-  if (contains(text, "unexpected eof") || contains(text, "internal error")) {
+  if (contains(text, "unexpected eof") || contains(text, "internal error") ||
+      contains(text, kHungUp)) {
     return passing(ExitStatus::kUnavailable, text,
                    "if it stays so, check security.protocol and the port");
   }
@@ -210,7 +214,8 @@ KafkaTrouble classify(rd_kafka_resp_err_t code, std::string_view text) {
                      "what listens there is no Kafka, or wants TLS: check bootstrap.servers and "
                      "security.protocol");
     default:
-      return contains(text, "SSL routines") ? tls_trouble(text) : transport_trouble(text);
+      return contains(text, "SSL routines") || contains(text, kHungUp) ? tls_trouble(text)
+                                                                       : transport_trouble(text);
   }
 }
 

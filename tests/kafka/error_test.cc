@@ -54,6 +54,10 @@ TEST_CASE("what librdkafka reports becomes a status, and whether to try again") 
        "reading",
        ExitStatus::kUnavailable, false},
       {RD_KAFKA_RESP_ERR__TRANSPORT,
+       "ssl://kafka:1234/bootstrap: SSL handshake failed: Disconnected: connecting to a PLAINTEXT "
+       "broker listener?",
+       ExitStatus::kUnavailable, false},
+      {RD_KAFKA_RESP_ERR__TRANSPORT,
        "kafka:1234/bootstrap: Disconnected while requesting ApiVersion: might be caused by "
        "incorrect security.protocol configuration (connecting to a SSL listener?)",
        ExitStatus::kConfig, false},
