@@ -1,5 +1,6 @@
-// What a run costs, beside what does the same with less care:
+// What a run costs, beside what does the same with less care, or beside another build:
 //   bench [--quick] [NAME …]
+//   bench [--quick] --against DIR
 
 #include <fmt/format.h>
 
@@ -21,10 +22,15 @@ struct Class {
 };
 
 const std::vector<Class> kClasses = {
-    {"cycle", ohip::bench::cycle},       {"cycle-tls", ohip::bench::cycle_tls},
-    {"drain", ohip::bench::drain},       {"fleet", ohip::bench::fleet},
-    {"decoding", ohip::bench::decoding}, {"replay", ohip::bench::replay},
-    {"delay", ohip::bench::delay},       {"stream", ohip::bench::stream, true},
+    {"cycle", ohip::bench::cycle},
+    {"cycle-tls", ohip::bench::cycle_tls},
+    {"cycle-kafka", ohip::bench::cycle_kafka, true},
+    {"drain", ohip::bench::drain},
+    {"fleet", ohip::bench::fleet},
+    {"decoding", ohip::bench::decoding},
+    {"replay", ohip::bench::replay},
+    {"delay", ohip::bench::delay},
+    {"stream", ohip::bench::stream, true},
 };
 
 // What is asked for, or all that need nothing from the network.
@@ -48,9 +54,13 @@ std::vector<Class> chosen(const std::vector<std::string>& names) {
 
 void run(std::vector<std::string> words) {
   const bool quick = std::erase(words, "--quick") > 0;
-  const std::vector<Class> classes = chosen(words);
+  const bool compares = words.size() == 2 && words[0] == "--against";
+  const std::vector<Class> classes = compares ? std::vector<Class>() : chosen(words);
   ohip::bench::print_machine();
   ohip::bench::print_header();
+  if (compares) {
+    ohip::bench::against(words[1], quick);
+  }
   for (const Class& one : classes) {
     one.run(quick);
   }

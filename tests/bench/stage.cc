@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <rapidjson/document.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -41,21 +42,36 @@ void forget_tokens(const fs::path& spool) {
 
 }  // namespace
 
-Stage::Stage(const std::vector<std::string>& ohip_sim_options)
-    : ohip_(ohip_sim(ohip_sim_options, directory_.path()), directory_.path()),
-      kafka_({KAFKA_SIM, "--topic", fmt::format("{}:{}", kTopic, kPartitions)}, directory_.path()) {
+test::Broker* real_kafka() {
+  if (std::getenv("OHIP_POLL_KAFKA_VERSION") == nullptr) {
+    fmt::print("\nwithout a real Kafka: scripts/bench fetches one where Maven Central answers\n");
+    return nullptr;
+  }
+  return &test::broker();
+}
+
+Stage::Stage(const std::vector<std::string>& ohip_sim_options, test::Broker* real_kafka)
+    : ohip_(ohip_sim(ohip_sim_options, directory_.path()), directory_.path()) {
   environment = read_environment(directory_ / "env");
   environment.insert({{"PATH", "/usr/bin:/bin"},
-                      {"KAFKA_BOOTSTRAP_SERVERS", kafka_.where()},
-                      {"KAFKA_TOPIC", kTopic},
                       {"OHIP_HOTELS", kHotel},
                       {"OHIP_SPOOL_DIR", directory_ / "spool"},
                       {"OHIP_MAX_POLLS_PER_MINUTE", "0"},
                       {"OHIP_DEADLINE", "10m"}});
+  if (real_kafka != nullptr) {
+    environment["KAFKA_BOOTSTRAP_SERVERS"] = real_kafka->plaintext();
+    environment["KAFKA_TOPIC"] = real_kafka->new_topic(kTopic, kPartitions);
+  } else {
+    kafka_sim_.emplace(
+        std::vector<std::string>{KAFKA_SIM, "--topic", fmt::format("{}:{}", kTopic, kPartitions)},
+        directory_.path());
+    environment["KAFKA_BOOTSTRAP_SERVERS"] = kafka_sim_->where();
+    environment["KAFKA_TOPIC"] = kTopic;
+  }
 }
 
-Sample Stage::poll(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), {OHIP_POLL_PROGRAM, "--quiet"});
+Sample Stage::poll(std::vector<std::string> arguments, const std::string& program) {
+  arguments.insert(arguments.begin(), {program, "--quiet"});
   return measure(arguments, environment);
 }
 
@@ -90,9 +106,11 @@ void Stage::expect_all_delivered(std::size_t spooled) const {
 
 // By the partitions' ends: kafka-sim forgets what is older than 5 MB.
 std::size_t Stage::stored() const {
-  std::vector<std::string> words = {KCAT_PROGRAM, "-Q", "-b", kafka_.where()};
+  std::vector<std::string> words = {KCAT_PROGRAM, "-Q", "-b",
+                                    environment.at("KAFKA_BOOTSTRAP_SERVERS")};
   for (int partition = 0; partition < kPartitions; ++partition) {
-    words.insert(words.end(), {"-t", fmt::format("{}:{}:-1", kTopic, partition)});
+    words.insert(words.end(),
+                 {"-t", fmt::format("{}:{}:-1", environment.at("KAFKA_TOPIC"), partition)});
   }
   std::istringstream lines(test::run(words, {}).out);
   std::size_t records = 0;

@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "bench/sample.h"
 #include "e2e/process.h"
+#include "kafka/cluster/broker.h"
 #include "support/temporary_directory.h"
 
 namespace ohip::bench {
@@ -20,13 +22,19 @@ struct Counters {
   std::size_t handed_out = 0;
 };
 
-// The two simulators as processes of their own, and an environment that leads to them.
+// The one Apache Kafka that scripts/bench has fetched; null, which is printed, where it could not.
+test::Broker* real_kafka();
+
+// The two simulators as processes of their own, or ohip-sim and a real Kafka that outlives this
+// object, and an environment that leads to them.
 class Stage {
  public:
-  explicit Stage(const std::vector<std::string>& ohip_sim_options);
+  explicit Stage(const std::vector<std::string>& ohip_sim_options,
+                 test::Broker* real_kafka = nullptr);
 
-  // Runs ohip-poll as measure() does, without Oracle's limit unless the arguments have one.
-  Sample poll(std::vector<std::string> arguments);
+  // Runs ohip-poll, or another build of it, as measure() does, without Oracle's limit unless the
+  // arguments have one.
+  Sample poll(std::vector<std::string> arguments, const std::string& program = OHIP_POLL_PROGRAM);
   // More events for kHotel's queue.
   void refill(std::size_t events) const;
   // The next run needs a new access token.
@@ -45,7 +53,7 @@ class Stage {
 
   test::TemporaryDirectory directory_;
   test::Server ohip_;
-  test::Server kafka_;
+  std::optional<test::Server> kafka_sim_;
 };
 
 }  // namespace ohip::bench
