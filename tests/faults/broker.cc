@@ -412,11 +412,12 @@ void leader_moves(Stage& stage, Row& row, bool reachable) {
           moved = true;
           return request.answer(refused(kNotLeader));
         }
+        if (request.api() != wire::kMetadata) {
+          return broker.honest(request);
+        }
         const int other = reachable ? second.port() : 1;
-        return request.api() == wire::kMetadata
-                   ? request.answer(wire::metadata({{1, kHost, broker.port()}, {2, kHost, other}},
-                                                   {{kTopic, {{0, moved ? 2 : 1}}}}))
-                   : broker.honest(request);
+        return request.answer(wire::metadata({{1, kHost, broker.port()}, {2, kHost, other}},
+                                             {{kTopic, {{0, moved ? 2 : 1}}}}));
       });
   Case one(stage, row, reachable ? "the leader moves" : "the leader moves out of reach");
   one.enqueue(kEvents);

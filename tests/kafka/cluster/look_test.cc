@@ -53,6 +53,7 @@ TimePoint now() {
 
 std::vector<Record> batch(const std::string& topic, TimePoint received = now()) {
   std::vector<Record> records;
+  records.reserve(20);
   for (int i = 0; i < 20; ++i) {
     records.push_back({topic,
                        "key" + std::to_string(i % 5),
@@ -100,6 +101,7 @@ Outcome rest(std::span<const Record> records, Milliseconds patience = kPatience)
 std::vector<std::ptrdiff_t> copies(const std::vector<Record>& records) {
   const std::vector<Message> stored = consume(broker().plaintext(), records.front().topic);
   std::vector<std::ptrdiff_t> counts;
+  counts.reserve(records.size());
   for (const Record& record : records) {
     counts.push_back(std::count_if(stored.begin(), stored.end(), [&](const Message& message) {
       return message.value == record.value;
@@ -286,6 +288,7 @@ TEST_CASE("a batch is looked for in each of the topics that its events go to", "
     broker().admin().create_topic(topics.back(), 2);
   }
   std::vector<std::string> events;
+  events.reserve(20);
   for (int i = 0; i < 20; ++i) {
     events.push_back(fmt::format(R"({{"businessEvent":{{"header":{{"moduleName":"{}",)"
                                  R"("primaryKey":"{}","hotelId":"{}"}}}},)"
