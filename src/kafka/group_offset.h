@@ -36,9 +36,9 @@ using KafkaPartitions =
 KafkaPartitions partition_list(const GroupPlace& place, const GroupOffset& offset);
 
 // Nothing: the group has never committed here, or Kafka has forgotten it (offsets.retention.minutes
-// after the last commit). An answer with an error is never taken for that: it is asked again until
-// the time is over. stable: wait for open transactions that have committed here. Throws Error
-// kUnavailable, kRefused or kConfig.
+// after the last commit). kafka: of a client with a group, see GroupReader. An answer with an error
+// is never taken for that: it is asked again until the time is over. stable: wait for open
+// transactions that have committed here. Throws Error kUnavailable, kRefused or kConfig.
 std::optional<GroupOffset> ask_group_offset(rd_kafka_t* kafka, const GroupPlace& place, bool stable,
                                             Milliseconds patience);
 

@@ -29,6 +29,13 @@ KafkaClient& PlainSink::client() {
   return *client_;
 }
 
+GroupReader& PlainSink::reader() {
+  if (!reader_) {
+    reader_ = std::make_unique<GroupReader>(properties_, place_.group, log_);
+  }
+  return *reader_;
+}
+
 void PlainSink::check(const std::set<std::string>& topics) {
   publisher_.check(topics);
   if (!topics.contains(place_.topic)) {
@@ -37,7 +44,7 @@ void PlainSink::check(const std::set<std::string>& topics) {
 }
 
 std::optional<GroupOffset> PlainSink::committed() {
-  return ask_group_offset(client().handle(), place_, false, kPosition);
+  return reader().read(place_, false, kPosition);
 }
 
 std::optional<GroupOffset> PlainSink::take_over() {

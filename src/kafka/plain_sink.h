@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "kafka/client.h"
+#include "kafka/group_reader.h"
 #include "kafka/publisher.h"
 #include "kafka/sink.h"
 
@@ -29,12 +30,14 @@ class PlainSink : public Sink {
 
  private:
   KafkaClient& client();
+  GroupReader& reader();
 
   GroupPlace place_;
   KafkaPublisher publisher_;
   const Log& log_;
   std::map<std::string, std::string> properties_;
-  std::unique_ptr<KafkaClient> client_;  // for the position
+  std::unique_ptr<KafkaClient> client_;  // for the position: to commit it,
+  std::unique_ptr<GroupReader> reader_;  // and to read it
 };
 
 }  // namespace ohip

@@ -61,12 +61,20 @@ void TransactionalSink::check(const std::set<std::string>& topics) {
   }
 }
 
+// Made when the client has been let in, lest a wrong password be offered twice.
+GroupReader& TransactionalSink::reader() {
+  if (!reader_) {
+    reader_ = std::make_unique<GroupReader>(properties_, place_.group, log_);
+  }
+  return *reader_;
+}
+
 std::optional<GroupOffset> TransactionalSink::committed() {
   return committed_by(place_);
 }
 
 std::optional<GroupOffset> TransactionalSink::committed_by(const GroupPlace& place) {
-  return ask_group_offset(client_->handle(), place, false, kAsking);
+  return reader().read(place, false, kAsking);
 }
 
 std::optional<GroupOffset> TransactionalSink::take_over() {
@@ -75,7 +83,7 @@ std::optional<GroupOffset> TransactionalSink::take_over() {
   } else {
     init();
   }
-  last_ = ask_group_offset(client_->handle(), place_, true, kAsking);
+  last_ = reader().read(place_, true, kAsking);
   return last_;
 }
 
@@ -203,9 +211,7 @@ bool TransactionalSink::came_through(const std::optional<GroupOffset>& position)
       fmt::format("Kafka: another producer has taken over transactional id {}", place_.group),
       "it goes on from where this one ended; should only one run, look for a second "
       "machine");
-  const auto ask = [&](bool stable) {
-    return ask_group_offset(client_->handle(), place_, stable, kAsking);
-  };
+  const auto ask = [&](bool stable) { return reader().read(place_, stable, kAsking); };
   const auto is_ours = [&](const std::optional<GroupOffset>& found) {
     return found == position || found == last_;
   };
