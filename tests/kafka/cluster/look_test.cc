@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
@@ -21,9 +22,11 @@
 #include "kafka/cluster/broker.h"
 #include "kafka/cluster/consumer.h"
 #include "kafka/cluster/installation.h"
+#include "kafka/cluster/relay.h"
 #include "kafka/cluster/settings.h"
 #include "kafka/publisher.h"
 #include "kafka/types.h"
+#include "simulator/faults.h"
 #include "support/catch.h"
 
 using namespace ohip;        // NOLINT(google-build-using-namespace)
@@ -333,6 +336,87 @@ TEST_CASE("where Read is not granted a batch is published as a whole, and -v say
   CHECK(result.err.find("authorization failed") != std::string::npos);
   CHECK(result.out.find("\"duplicates_possible\":20") != std::string::npos);
   CHECK(settle(installation.handed_out(), consume(broker().plaintext(), topic)).duplicated == 20);
+}
+
+TEST_CASE("after an outage of an hour each of a thousand batches is in Kafka once", "[look]") {
+  const std::string topic = broker().new_topic("ohip.look.outage", 4);
+  const Installation installation(with({{"OHIP_DEADLINE", "5m"}}, plaintext(topic)));
+  std::vector<std::string> events;
+  for (int batch = 0; batch < 1'000; ++batch) {
+    const auto begin = static_cast<std::ptrdiff_t>(events.size());
+    for (int i = 0; i < 20; ++i) {
+      events.push_back(fmt::format(R"({{"businessEvent":{{"header":{{"moduleName":"Block",)"
+                                   R"("primaryKey":"{}","hotelId":"ABC"}}}},)"
+                                   R"("businessEventId":{{"id":"{}"}}}})",
+                                   i % 7, batch * 20 + i));
+    }
+    installation.leave_behind({events.begin() + begin, events.end()},
+                              fmt::format("earlier-{}", batch),
+                              std::chrono::system_clock::now() - 1h + batch * 3600ms);
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const auto killed = installation.start({"--replay"});
+  while (installation.spooled(".json").size() > 600) {
+    std::this_thread::sleep_for(1ms);
+  }
+  killed->signal(SIGKILL);
+  killed->wait();
+  const std::size_t left = installation.spooled(".json").size();
+  const Result result = installation.run({"--replay"});
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  INFO(result.err);
+  CHECK(result.status == 0);
+  std::cout << fmt::format("1,000 batches, killed with {} left: {:.1f} s in all\n", left,
+                           took.count());
+  const Account account = settle(events, consume(broker().plaintext(), topic));
+  CHECK(account.delivered == events.size());
+  CHECK(account.duplicated == 0);
+  CHECK(account.newest_last);
+}
+
+// What cannot be excluded, measured: see docs/guarantees.md.
+TEST_CASE("a request that a dead process has under way comes twice only where it arrives later",
+          "[.relay]") {
+  Relay relay(0ms);
+  Broker kafka(relay.port());
+  relay.lead_to(kafka.sasl_ssl_port());
+  const bool idempotent = GENERATE(true, false);
+  const std::chrono::milliseconds wait = GENERATE(0ms, 1'000ms, 3'000ms);
+  const std::string topic = kafka.new_topic("ohip.read.relay", 1);
+  Environment settings = {{"KAFKA_BOOTSTRAP_SERVERS", fmt::format("127.0.0.1:{}", relay.port())},
+                          {"KAFKA_TOPIC", topic},
+                          {"KAFKA_SECURITY_PROTOCOL", "SASL_SSL"},
+                          {"KAFKA_SSL_CA_LOCATION", kafka.file("ca.pem")},
+                          {"KAFKA_SASL_MECHANISM", "PLAIN"},
+                          {"KAFKA_ENABLE_IDEMPOTENCE", idempotent ? "true" : "false"},
+                          {"KAFKA_SASL_USERNAME", kPlainUser},
+                          {"KAFKA_SASL_PASSWORD", kPlainPassword}};
+  Installation installation(settings);
+  constexpr auto kUnderWay = 2'000ms;
+  constexpr std::size_t kAnswer = 8'000;  // bytes: more than all that is said beside its events
+  installation.ohip().inject(sim::parse_fault("kind=delay&ms=300"));
+  installation.enqueue_changes(20, 1'000);
+  const auto process = installation.start({"--once"});
+  while (installation.polls() == 0) {
+    std::this_thread::sleep_for(1ms);
+  }
+  relay.delay_requests(kUnderWay);
+  for (int i = 0; relay.said() < kAnswer && i < 10'000; ++i) {
+    std::this_thread::sleep_for(1ms);
+  }
+  process->signal(SIGKILL);
+  process->wait();
+  relay.delay_requests(0ms);
+  std::this_thread::sleep_for(wait);
+  CHECK(installation.run({"--replay"}).status == 0);
+  std::this_thread::sleep_for(2 * kUnderWay);
+  const Account account = settle(installation.handed_out(), consume(kafka.plaintext(), topic));
+  std::cout << fmt::format("{}, next run {} ms after the kill, request under way for {} ms: ",
+                           idempotent ? "idempotent" : "not idempotent", wait.count(),
+                           kUnderWay.count())
+            << account << '\n';
+  CHECK(account.lost == 0);
+  CHECK((account.duplicated == 0 || wait < kUnderWay));
 }
 
 // build/real_kafka_test '[.million]', by tests/kafka/cluster/suite.

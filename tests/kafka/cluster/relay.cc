@@ -9,6 +9,7 @@
 #include <array>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -80,7 +81,7 @@ class Air {
 };
 
 // One direction of a connection, to its end.
-void pass_on(int from, int to, std::chrono::milliseconds delay) {
+void pass_on(int from, int to, const std::function<std::chrono::milliseconds(std::size_t)>& delay) {
   Air air;
   std::thread sender([&] {
     for (std::string bytes = air.take(); !bytes.empty(); bytes = air.take()) {
@@ -91,7 +92,7 @@ void pass_on(int from, int to, std::chrono::milliseconds delay) {
   std::string bytes;
   do {
     bytes = receive(from);
-    air.put(std::chrono::steady_clock::now() + delay, bytes);
+    air.put(std::chrono::steady_clock::now() + delay(bytes.size()), bytes);
   } while (!bytes.empty());
   sender.join();
 }
@@ -128,7 +129,7 @@ void Relay::accept_all() {
   }
 }
 
-void Relay::serve(int client) const {
+void Relay::serve(int client) {
   const int server = new_socket();
   const sockaddr_in in = loopback(target_);
   const void* const address = &in;
@@ -136,8 +137,13 @@ void Relay::serve(int client) const {
     no_delay(client);
     no_delay(server);
     std::this_thread::sleep_for(round_trip_);
-    std::thread there([&] { pass_on(client, server, {}); });
-    pass_on(server, client, round_trip_);
+    std::thread there([&] {
+      pass_on(client, server, [this](std::size_t size) {
+        said_ += size;
+        return requests_.load();
+      });
+    });
+    pass_on(server, client, [this](std::size_t /*size*/) { return round_trip_; });
     there.join();
   }
   close(server);
