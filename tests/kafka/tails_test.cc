@@ -207,11 +207,50 @@ TEST_CASE("after a publishing of unknown end the same run looks again") {
   KafkaPublisher publisher(properties(kafka, {{"enable.idempotence", "false"}}), kQuiet);
   CHECK(count(publisher.publish_rest(batch(3, "first"), kPatience), &Delivery::already_there) == 0);
   kafka.answer(MockKafka::kProduce, {RD_KAFKA_RESP_ERR_UNKNOWN});
-  const std::vector<Record> records = batch(4);
+  std::vector<Record> records = batch(4);
+  for (Record& one : records) {
+    one.timestamp -= seconds(10);  // so that it is not its time that asks for another look
+  }
   CHECK(publisher.publish(records, kPatience).front().state == State::kUndelivered);
   earlier(kafka, {records[0], records[1]});  // it had come through all the same
   CHECK(count(publisher.publish_rest(records, kPatience), &Delivery::already_there) == 2);
   CHECK(stored(kafka).size() == 3 + 4);
+}
+
+TEST_CASE("of more copies than are wanted the last ones count, which are what order goes by") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  const std::vector<Record> records = batch(2);
+  for (int copy = 0; copy < 3; ++copy) {
+    earlier(kafka, records);
+  }
+  const auto fates = rest(kafka, records);
+  REQUIRE(count(fates, &Delivery::already_there) == 2);
+  CHECK(fates[0].offset == 4);
+  CHECK(fates[1].offset == 5);
+}
+
+TEST_CASE("a run that could not look does not try again") {
+  MockKafka kafka;
+  kafka.create("t", 1);
+  earlier(kafka, batch(3));
+  KafkaPublisher publisher(properties(kafka), kQuiet);
+  kafka.answer(kListOffsets,
+               std::vector<rd_kafka_resp_err_t>(100, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED));
+  CHECK(count(publisher.publish_rest(batch(1, "first"), kPatience), &Delivery::perhaps_twice) == 1);
+  rd_kafka_mock_clear_request_errors(kafka.get(), kListOffsets);
+  CHECK(count(publisher.publish_rest(batch(3), kPatience), &Delivery::perhaps_twice) == 3);
+}
+
+TEST_CASE("the last records of a partition are read whatever their times, and not many more") {
+  MockKafka kafka;  // which knows no times
+  kafka.create("t", 1);
+  const std::vector<Record> records = batch(6);
+  const std::vector<Record> others(498, Record{"t", "other", "x", {}, {}, {}});
+  earlier(kafka, records);
+  earlier(kafka, others);
+  CHECK(count(rest(kafka, {records[4], records[5]}), &Delivery::already_there) == 2);
+  CHECK(count(rest(kafka, {records[0]}), &Delivery::already_there) == 0);
 }
 
 TEST_CASE("a leader that changes while the tail is read is followed") {
