@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "kafka/client.h"
+
 namespace ohip {
 namespace {
 
@@ -22,29 +24,22 @@ PlainSink::PlainSink(const std::map<std::string, std::string>& properties, Group
       properties_(properties) {}
 
 // Made when the publisher has been let in, lest a wrong password be offered twice.
-KafkaClient& PlainSink::client() {
-  if (!client_) {
-    client_ = std::make_unique<KafkaClient>(properties_, log_, kFresh);
+GroupClient& PlainSink::group() {
+  if (!group_) {
+    group_ = std::make_unique<GroupClient>(properties_, place_, false, log_);
   }
-  return *client_;
-}
-
-GroupReader& PlainSink::reader() {
-  if (!reader_) {
-    reader_ = std::make_unique<GroupReader>(properties_, place_.group, log_);
-  }
-  return *reader_;
+  return *group_;
 }
 
 void PlainSink::check(const std::set<std::string>& topics) {
   publisher_.check(topics);
   if (!topics.contains(place_.topic)) {
-    client().ask(place_.topic);
+    KafkaClient(properties_, log_, kFresh).ask(place_.topic);
   }
 }
 
 std::optional<GroupOffset> PlainSink::committed() {
-  return reader().read(place_, false, kPosition);
+  return group().ask(kPosition);
 }
 
 std::optional<GroupOffset> PlainSink::take_over() {
@@ -71,7 +66,7 @@ void PlainSink::commit(std::span<const Record> records, const std::optional<Grou
     }
   }
   if (position) {
-    alter_group_offset(client().handle(), place_, *position, kPosition);
+    group().commit(*position, kPosition);
   }
 }
 

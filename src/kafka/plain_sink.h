@@ -8,8 +8,7 @@
 #include <string>
 
 #include "base/log.h"
-#include "kafka/client.h"
-#include "kafka/group_reader.h"
+#include "kafka/group_client.h"
 #include "kafka/publisher.h"
 #include "kafka/sink.h"
 
@@ -29,15 +28,13 @@ class PlainSink : public Sink {
               const OnRefused& on_refused) override;
 
  private:
-  KafkaClient& client();
-  GroupReader& reader();
+  GroupClient& group();
 
   GroupPlace place_;
   KafkaPublisher publisher_;
   const Log& log_;
   std::map<std::string, std::string> properties_;
-  std::unique_ptr<KafkaClient> client_;  // for the position: to commit it,
-  std::unique_ptr<GroupReader> reader_;  // and to read it
+  std::unique_ptr<GroupClient> group_;
 };
 
 }  // namespace ohip

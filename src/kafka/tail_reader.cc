@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -15,15 +13,12 @@
 
 #include "base/error.h"
 #include "config/kafka_properties.h"
+#include "kafka/consumer.h"
 #include "kafka/error.h"
-#include "kafka/health.h"
 #include "kafka/types.h"
 
 namespace ohip {
 namespace {
-
-using KafkaConsumer = Handle<rd_kafka_t, rd_kafka_destroy>;
-using KafkaMessage = Handle<rd_kafka_message_t, rd_kafka_message_destroy>;
 
 constexpr Milliseconds kSlice{50};
 
@@ -93,19 +88,9 @@ struct Reading {
 class Reader {
  public:
   Reader(const std::map<std::string, std::string>& properties, const Log& log, SteadyPoint end)
-      : log_(log), end_(end), health_(Milliseconds::zero()) {
-    KafkaConfiguration configuration = kafka_configuration(consumer_properties(properties));
-    rd_kafka_conf_set_opaque(configuration.get(), this);
-    rd_kafka_conf_set_log_cb(configuration.get(), on_log);
-    rd_kafka_conf_set_error_cb(configuration.get(), on_error);
-    rd_kafka_conf_set_connect_cb(configuration.get(), on_connect);
-    consumer_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, configuration.get(), nullptr, 0));
-    if (!consumer_) {
-      fail(ExitStatus::kUnavailable, "librdkafka makes no consumer");
-    }
-    static_cast<void>(configuration.release());  // consumer_ owns it now
-    queue_.reset(rd_kafka_queue_new(consumer_.get()));
-  }
+      : end_(end),
+        consumer_(consumer_properties(properties), "tail", log),
+        queue_(rd_kafka_queue_new(consumer_.handle())) {}
   ~Reader() {
     for (const Reading& reading : readings_) {
       if (reading.started) {
@@ -128,40 +113,17 @@ class Reader {
     }
     while (left_ > 0) {
       take(KafkaMessage(rd_kafka_consume_queue(queue_.get(), milliseconds(kSlice))));
-      rd_kafka_poll(consumer_.get(), 0);
+      rd_kafka_poll(consumer_.handle(), 0);
     }
     return std::move(tails_);
   }
 
  private:
-  static void on_log(const rd_kafka_t* kafka, int /*level*/, const char* facility,
-                     const char* text) {
-    if (kafka != nullptr) {
-      static_cast<const Reader*>(rd_kafka_opaque(kafka))
-          ->log_.debug("kafka: tail: {}: {}", facility, text);
-    }
-  }
-  static void on_error(rd_kafka_t* /*kafka*/, int code, const char* text, void* reader) {
-    static_cast<Reader*>(reader)->health_.failed(static_cast<rd_kafka_resp_err_t>(code), text);
-  }
-  // A cluster that accepted the password a moment ago is not offered it again once it has refused.
-  static int on_connect(int socket, const sockaddr* address, int length, const char* /*broker*/,
-                        void* reader) {
-    if (static_cast<Reader*>(reader)->health_.lasting()) {
-      return ECONNABORTED;
-    }
-    const int result = ::connect(socket, address, static_cast<socklen_t>(length));
-    return result == 0 || errno == EINPROGRESS ? 0 : errno;
-  }
-
   static int milliseconds(Milliseconds time) { return static_cast<int>(time.count()); }
 
   // Throws when there is none.
   Milliseconds time_left() {
-    rd_kafka_poll(consumer_.get(), 0);
-    if (const std::optional<Error> lasting = health_.lasting()) {
-      throw Error(*lasting);
-    }
+    consumer_.throw_if_lasting();
     const auto left = std::chrono::duration_cast<Milliseconds>(end_ - steady_now());
     if (left <= Milliseconds::zero()) {
       fail(ExitStatus::kUnavailable, "the time for it is over");
@@ -171,7 +133,7 @@ class Reader {
 
   void add_partitions(const std::string& name) {
     KafkaTopic& topic = topics_[name];
-    topic.reset(rd_kafka_topic_new(consumer_.get(), name.c_str(), nullptr));
+    topic.reset(rd_kafka_topic_new(consumer_.handle(), name.c_str(), nullptr));
     if (!topic) {
       give_up(name, RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION);
     }
@@ -188,7 +150,7 @@ class Reader {
     for (;;) {
       const Milliseconds patience = std::min(time_left(), Milliseconds(1'000));
       const rd_kafka_metadata_t* answer = nullptr;
-      if (rd_kafka_metadata(consumer_.get(), 0, topic, &answer, milliseconds(patience)) ==
+      if (rd_kafka_metadata(consumer_.handle(), 0, topic, &answer, milliseconds(patience)) ==
           RD_KAFKA_RESP_ERR_NO_ERROR) {
         return KafkaMetadata(answer);
       }
@@ -237,7 +199,7 @@ class Reader {
           ->offset = what;
     }
     const rd_kafka_resp_err_t code =
-        rd_kafka_offsets_for_times(consumer_.get(), list.get(), milliseconds(time_left()));
+        rd_kafka_offsets_for_times(consumer_.handle(), list.get(), milliseconds(time_left()));
     for (int i = 0; code != RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; ++i) {
       list->elems[i].err = code;
     }
@@ -306,9 +268,7 @@ class Reader {
     }
   }
 
-  const Log& log_;
   const SteadyPoint end_;
-  KafkaHealth health_;
   KafkaConsumer consumer_;
   KafkaQueue queue_;
   std::map<std::string, KafkaTopic> topics_;

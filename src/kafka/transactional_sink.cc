@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kafka/error.h"
+#include "kafka/group_client.h"
 
 namespace ohip {
 namespace {
@@ -61,20 +62,17 @@ void TransactionalSink::check(const std::set<std::string>& topics) {
   }
 }
 
-// Made when the client has been let in, lest a wrong password be offered twice.
-GroupReader& TransactionalSink::reader() {
-  if (!reader_) {
-    reader_ = std::make_unique<GroupReader>(properties_, place_.group, log_);
-  }
-  return *reader_;
-}
-
 std::optional<GroupOffset> TransactionalSink::committed() {
   return committed_by(place_);
 }
 
 std::optional<GroupOffset> TransactionalSink::committed_by(const GroupPlace& place) {
-  return reader().read(place, false, kAsking);
+  return position_of(place, false);
+}
+
+std::optional<GroupOffset> TransactionalSink::position_of(const GroupPlace& place,
+                                                          bool stable) const {
+  return GroupClient(properties_, place, stable, log_).ask(kAsking);
 }
 
 std::optional<GroupOffset> TransactionalSink::take_over() {
@@ -83,7 +81,7 @@ std::optional<GroupOffset> TransactionalSink::take_over() {
   } else {
     init();
   }
-  last_ = reader().read(place_, true, kAsking);
+  last_ = position_of(place_, true);
   return last_;
 }
 
@@ -211,7 +209,7 @@ bool TransactionalSink::came_through(const std::optional<GroupOffset>& position)
       fmt::format("Kafka: another producer has taken over transactional id {}", place_.group),
       "it goes on from where this one ended; should only one run, look for a second "
       "machine");
-  const auto ask = [&](bool stable) { return reader().read(place_, stable, kAsking); };
+  const auto ask = [&](bool stable) { return position_of(place_, stable); };
   const auto is_ours = [&](const std::optional<GroupOffset>& found) {
     return found == position || found == last_;
   };

@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kafka/client.h"
-#include "kafka/group_reader.h"
 #include "kafka/sink.h"
 
 namespace ohip {
@@ -55,19 +54,18 @@ class TransactionalSink : public Sink {
   std::vector<Refusal> culprits(std::span<const Record> records);
   bool came_through(const std::optional<GroupOffset>& position);
 
+  std::optional<GroupOffset> position_of(const GroupPlace& place, bool stable) const;
   void renew();
   void init();
   void begin();
   Outcome store(const GroupPlace& place, const std::optional<GroupOffset>& position);
   void abort();
   bool is_fenced() const;
-  GroupReader& reader();
 
   std::map<std::string, std::string> properties_;
   GroupPlace place_;
   const Log& log_;
   std::unique_ptr<KafkaClient> client_;
-  std::unique_ptr<GroupReader> reader_;
   std::optional<GroupOffset> last_;  // what is committed, as far as this object knows
   std::vector<Refusal> refused_;     // by the attempt that ended with kRefused
   bool alone_ = false;               // the brokers refuse whole requests whose records are fine

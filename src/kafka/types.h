@@ -17,6 +17,7 @@ using KafkaConfiguration = Handle<rd_kafka_conf_t, rd_kafka_conf_destroy>;
 using KafkaProducer = Handle<rd_kafka_t, rd_kafka_destroy>;
 using KafkaTopic = Handle<rd_kafka_topic_t, rd_kafka_topic_destroy>;
 using KafkaQueue = Handle<rd_kafka_queue_t, rd_kafka_queue_destroy>;
+using KafkaMessage = Handle<rd_kafka_message_t, rd_kafka_message_destroy>;
 using KafkaMetadata = Handle<const rd_kafka_metadata_t, rd_kafka_metadata_destroy>;
 using KafkaPartitions =
     Handle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;

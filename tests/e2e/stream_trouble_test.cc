@@ -17,7 +17,7 @@
 #include "base/digest.h"
 #include "config/url.h"
 #include "e2e/stream_world.h"
-#include "kafka/group_reader.h"
+#include "kafka/group_client.h"
 #include "spool/queue.h"
 #include "support/catch.h"
 
@@ -96,21 +96,13 @@ struct Trouble : StreamWorld {
                         hash.substr(hash.size() - 12), kChain),
             kTopic};
   }
-  std::optional<GroupOffset> position() const {
-    const Log quiet(LogLevel::kError);
-    return GroupReader({{"bootstrap.servers", kafka.bootstrap()}}, "test", quiet)
-        .read(place(), false, 20'000ms);
-  }
-  void set_position(const GroupOffset& offset) const {
-    alter_group_offset(client().get(), place(), offset, 20'000ms);
-  }
+  std::optional<GroupOffset> position() const { return group().ask(20'000ms); }
+  void set_position(const GroupOffset& offset) const { group().commit(offset, 20'000ms); }
 
  private:
-  using Client = Handle<rd_kafka_t, rd_kafka_destroy>;
-  Client client() const {
-    rd_kafka_conf_t* const configuration = rd_kafka_conf_new();
-    rd_kafka_conf_set(configuration, "bootstrap.servers", kafka.bootstrap().c_str(), nullptr, 0);
-    return Client(rd_kafka_new(RD_KAFKA_PRODUCER, configuration, nullptr, 0));
+  GroupClient group() const {
+    static const Log quiet(LogLevel::kError);
+    return {{{"bootstrap.servers", kafka.bootstrap()}}, place(), false, quiet};
   }
 };
 

@@ -12,6 +12,7 @@
 #include "kafka/cluster/broker.h"
 #include "kafka/cluster/consumer.h"
 #include "kafka/cluster/settings.h"
+#include "kafka/group_client.h"
 #include "kafka/plain_sink.h"
 #include "kafka/transactional_sink.h"
 #include "support/catch.h"
@@ -134,8 +135,7 @@ class Killed {
 
 // Without the moment that an answer may be behind.
 std::optional<GroupOffset> stable(const GroupPlace& place) {
-  const KafkaClient client(properties(), kLog, 10s);
-  return ask_group_offset(client.handle(), place, true, 30s);
+  return GroupClient(properties(), place, true, kLog).ask(30s);
 }
 
 // Commits what a run before committed.
