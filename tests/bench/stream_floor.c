@@ -4,25 +4,18 @@
 // come from the environment, under ohip-stream's names.
 //   stream_floor EVENTS
 
-#include <curl/curl.h>
 #include <librdkafka/rdkafka.h>
 #include <openssl/sha.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <wslay/wslay.h>
+
+#include "floor.h"
 
 static const char* const kQuery =
     "{\"id\":\"1\",\"type\":\"subscribe\",\"payload\":{\"query\":\"subscription { newEvent(input: "
     "{ chainCode: \\\"%s\\\", offset: \\\"0\\\" }) { metadata { offset uniqueEventId } moduleName "
     "eventName primaryKey timestamp hotelId publisherId actionInstanceId detail { oldValue "
     "newValue elementName scopeFrom scopeTo elementSequence elementType elementRole } } }\"}}";
-
-struct body {
-  char text[8192];
-  size_t size;
-};
 
 struct stream {
   CURL* curl;
@@ -31,60 +24,6 @@ struct stream {
   rd_kafka_topic_t* topic;
   long left;  // events
 };
-
-static void check(int holds, const char* what) {
-  if (!holds) {
-    fprintf(stderr, "stream_floor: %s\n", what);
-    exit(1);
-  }
-}
-
-static const char* setting(const char* name) {
-  const char* value = getenv(name);
-  check(value != NULL, name);
-  return value;
-}
-
-static struct curl_slist* header(struct curl_slist* list, const char* name, const char* value) {
-  char line[2048];
-  snprintf(line, sizeof(line), "%s: %s", name, value);
-  return curl_slist_append(list, line);
-}
-
-static size_t take(char* data, size_t one, size_t size, void* to) {
-  struct body* body = to;
-  check(body->size + size < sizeof(body->text), "the answer is too long");
-  memcpy(body->text + body->size, data, one * size);
-  body->size += size;
-  body->text[body->size] = '\0';
-  return size;
-}
-
-static void get_token(char* token, size_t size) {
-  CURL* curl = curl_easy_init();
-  char url[1024];
-  char form[256];
-  struct body body = {"", 0};
-  snprintf(url, sizeof(url), "%s/oauth/v1/tokens", setting("OHIP_GATEWAY_URL"));
-  snprintf(form, sizeof(form), "grant_type=client_credentials&scope=%s", setting("OHIP_SCOPE"));
-  struct curl_slist* headers = header(NULL, "x-app-key", setting("OHIP_APP_KEY"));
-  headers = header(headers, "enterpriseId", setting("OHIP_ENTERPRISE_ID"));
-  curl_easy_setopt(curl, CURLOPT_URL, url);
-  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form);
-  curl_easy_setopt(curl, CURLOPT_USERNAME, setting("OHIP_CLIENT_ID"));
-  curl_easy_setopt(curl, CURLOPT_PASSWORD, setting("OHIP_CLIENT_SECRET"));
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
-  check(curl_easy_perform(curl) == CURLE_OK, url);
-  const char* begin = strstr(body.text, "\"access_token\":\"");
-  check(begin != NULL, "no token");
-  begin += strlen("\"access_token\":\"");
-  snprintf(token, size, "%.*s", (int)strcspn(begin, "\""), begin);
-  curl_slist_free_all(headers);
-  curl_easy_cleanup(curl);
-}
 
 static void wait_for(CURL* curl, short what) {
   curl_socket_t socket = CURL_SOCKET_BAD;
@@ -249,7 +188,9 @@ int main(int argc, char** argv) {
   struct stream stream = {.kafka = connect_kafka(), .left = atol(argv[1])};
   stream.topic = rd_kafka_topic_new(stream.kafka, setting("KAFKA_TOPIC"), NULL);
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  get_token(token, sizeof(token));
+  CURL* asking = curl_easy_init();
+  get_token(asking, token, sizeof(token));
+  curl_easy_cleanup(asking);
   stream.curl = open_socket();
   const struct wslay_event_callbacks callbacks = {.recv_callback = receive,
                                                   .send_callback = transmit,

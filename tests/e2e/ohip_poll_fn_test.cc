@@ -76,14 +76,7 @@ struct World {
                    {"KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap()}};
   }
 
-  std::vector<std::string> values() const {
-    std::vector<std::string> values;
-    for (const Stored& record : kafka.read(kTopic, kPartitions)) {
-      values.push_back(record.value);
-    }
-    std::sort(values.begin(), values.end());
-    return values;
-  }
+  std::vector<std::string> values() const { return kafka.sorted_values(kTopic, kPartitions); }
 
   std::vector<std::string> handed_out() const {
     std::vector<std::string> events = ohip.handed_out("ABC");

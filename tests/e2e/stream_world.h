@@ -56,14 +56,7 @@ struct StreamWorld {
     return run(command, environment);
   }
 
-  std::vector<std::string> values() const {
-    std::vector<std::string> values;
-    for (const Stored& record : kafka.read(kTopic, kPartitions)) {
-      values.push_back(record.value);
-    }
-    std::sort(values.begin(), values.end());
-    return values;
-  }
+  std::vector<std::string> values() const { return kafka.sorted_values(kTopic, kPartitions); }
 
   std::vector<std::string> held() const {
     std::vector<std::string> events = ohip.streaming().held(kChain);

@@ -51,14 +51,7 @@ struct World {
 
   std::vector<Stored> records() const { return kafka.read(kTopic, partitions); }
 
-  std::vector<std::string> values() const {
-    std::vector<std::string> values;
-    for (const Stored& record : records()) {
-      values.push_back(record.value);
-    }
-    std::sort(values.begin(), values.end());
-    return values;
-  }
+  std::vector<std::string> values() const { return kafka.sorted_values(kTopic, partitions); }
 
   std::vector<std::string> handed_out(const std::string& queue = "ABC") const {
     std::vector<std::string> events = ohip.handed_out(queue);
