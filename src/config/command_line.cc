@@ -34,33 +34,33 @@ constexpr std::string_view kStreamAbout =
     "Moves business events from OHIP's Streaming API to Kafka.\n";
 
 constexpr std::string_view kNotes = R"(
- An option counts for more than the environment, that for more than the config file. Anything NAME
- can also be read from a file: NAME_FILE=path, or a file NAME in $CREDENTIALS_DIRECTORY (systemd).
+ An option overrides the environment, which overrides the config file. Any NAME can also be read
+ from a file: NAME_FILE=path, or a file NAME in $CREDENTIALS_DIRECTORY (systemd).
 )";
 
 constexpr std::string_view kExitStatuses = R"(
  Exit status, the most serious one over all hotels:
    0  everything taken was delivered, or there was nothing to take, or another run is at it
-  64  the command line is wrong; 78 the configuration is wrong: mend it
+  64  the command line is wrong; 78 the configuration is wrong: fix it
   65  an event was put into quarantine, all the rest was delivered: look at the quarantine
   69  OHIP or Kafka was unavailable, nothing was taken: the next run tries again
   70  a bug: report it
   74  the spool cannot be written, nothing was taken: see to disk and permissions
   75  taken, safe in the spool, not yet delivered: the next run publishes it first
-  76  an answer of OHIP was lost or cut off: events may be lost, reconcile
-  77  OHIP or Kafka refused the credentials: mend them
+  76  a response of OHIP was lost or cut off: events may be lost, reconcile
+  77  OHIP or Kafka refused the credentials: fix them
 )";
 
 constexpr std::string_view kStreamExitStatuses = R"(
  Exit status, the most serious one:
    0  everything that came was delivered, or nothing came, or another run is at it
-  64  the command line is wrong; 78 the configuration is wrong: mend it
+  64  the command line is wrong; 78 the configuration is wrong: fix it
   65  an event was put into quarantine, or told where there is none; all the rest was delivered
   69  OHIP or Kafka was unavailable: the next run goes on from the position
   70  a bug: report it
   74  the spool directory cannot be written, nothing was taken: see to disk and permissions
   76  events may be missing between two times: reconcile
-  77  OHIP or Kafka refused the credentials: mend them
+  77  OHIP or Kafka refused the credentials: fix them
 )";
 
 struct ModeOption {

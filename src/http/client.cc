@@ -339,7 +339,7 @@ class Exchange {
 
   std::string why(CURLcode code) const {
     if (too_large_) {
-      return fmt::format("the answer is longer than {} bytes", request_.max_body);
+      return fmt::format("the response is longer than {} bytes", request_.max_body);
     }
     if (header_bytes_ > kMaxHeaders) {
       return fmt::format("its head and trailers are longer than {} bytes", kMaxHeaders);
@@ -354,7 +354,7 @@ class Exchange {
       return "the run's time is over";
     }
     if ((timed_out_ || code == CURLE_OPERATION_TIMEDOUT) && sent_) {
-      return fmt::format("no {} within {:%Q %q}", response_.status == 0 ? "answer" : "end",
+      return fmt::format("no {} within {:%Q %q}", response_.status == 0 ? "response" : "end",
                          std::chrono::duration<double>(request_.answer_timeout));
     }
     if (timed_out_) {
@@ -365,7 +365,7 @@ class Exchange {
       return "the connection was closed";
     }
     if (code == CURLE_OK) {
-      return "the answer ends where its body should begin";
+      return "the response ends where its body should begin";
     }
     return masked(error_[0] != '\0' ? error_.data() : curl_easy_strerror(code));
   }

@@ -135,7 +135,7 @@ void UpgradeReader::read(std::string_view bytes) {
   while (!done_ && !in_body_) {
     const std::size_t end = buffer_.find(kEndOfHead);
     if (end == std::string::npos ? buffer_.size() > kMaxHead : end > kMaxHead) {
-      return finish(Transfer::kTooLarge, "the answer's headers are too long");
+      return finish(Transfer::kTooLarge, "the response's headers are too long");
     }
     if (end == std::string::npos) {
       return;

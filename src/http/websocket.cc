@@ -135,7 +135,7 @@ struct WebSocket::Impl {
       read_answer(reader, end, request);
     }
     reader.end(broken.empty()
-                   ? fmt::format("no answer within {} s",
+                   ? fmt::format("no response within {} s",
                                  std::chrono::duration<double>(request.upgrade_timeout).count())
                    : broken);
     WebSocketAnswer answer;

@@ -244,7 +244,7 @@ std::optional<KafkaTrouble> topic_trouble(const rd_kafka_metadata_t& answer,
                                           std::string_view topic) {
   const rd_kafka_metadata_topic_t* const found = find_topic(answer, topic);
   if (found == nullptr) {
-    return passing_topic_trouble(topic, "the broker's answer does not speak of it");
+    return passing_topic_trouble(topic, "the broker's response does not speak of it");
   }
   const rd_kafka_resp_err_t code = known_code(*found);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -288,8 +288,8 @@ std::optional<Error> proof_trouble(const Delivery& delivery, std::string_view to
     return std::nullopt;
   }
   if (delivery.status == ExitStatus::kPending) {
-    return unavailable(fmt::format("Kafka: no answer whether topic {} may be written to: {}", topic,
-                                   delivery.reason));
+    return unavailable(fmt::format("Kafka: no response whether topic {} may be written to: {}",
+                                   topic, delivery.reason));
   }
   return Error(delivery.status, delivery.reason, topic_hint(delivery.status));
 }

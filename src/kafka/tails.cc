@@ -98,8 +98,9 @@ bool KafkaTails::know(const Wanted& wanted, Milliseconds patience) {
   } catch (const Error& error) {
     given_up_ = true;
     log_.info(
-        "what an earlier run left is published again as a whole, and may come twice; nobody can "
-        "look what is there already: {}",
+        "what an earlier run left is published again as a whole, and may come twice; the topic "
+        "cannot "
+        "be read to see what is there already: {}",
         error.what());
     return false;
   }

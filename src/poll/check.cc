@@ -43,10 +43,11 @@ std::string check_topic(const Config& config, KafkaPublisher& publisher) {
   publisher.check({config.topic});
   const std::string why = publisher.cannot_look(config.topic, kLook);
   return fmt::format("{}: each partition has a leader and it answers{}", config.topic,
-                     why.empty() ? ""
-                                 : fmt::format("; note: what an interrupted run leaves may come "
-                                               "twice, for this user cannot look what is there: {}",
-                                               why));
+                     why.empty()
+                         ? ""
+                         : fmt::format("; note: what an interrupted run leaves may come "
+                                       "twice, because this user may not read the topic: {}",
+                                       why));
 }
 
 }  // namespace

@@ -37,8 +37,11 @@ bool refused_alike(const std::vector<Delivery>& deliveries) {
          });
 }
 
+// A file to which a person gave another name has no request.
 std::string describe(const Batch& batch) {
-  return fmt::format("x-request-id {}, {}", batch.request_id, rfc3339_utc(batch.received));
+  const std::string time = rfc3339_utc(batch.received);
+  return batch.request_id.empty() ? "received " + time
+                                  : fmt::format("x-request-id {}, {}", batch.request_id, time);
 }
 
 // Nobody can publish it later.
@@ -132,7 +135,7 @@ class Settlement {
       throw Error(delivery.status, fmt::format("{}; they stay in the spool", what),
                   delivery.status == ExitStatus::kPending
                       ? "the next run publishes them first"
-                      : "mend that; the next run publishes them first, and takes nothing before",
+                      : "fix that; the next run publishes them first, and takes nothing before",
                   batch_.file);
     }
     report_.possibly_lost += missing;
@@ -164,11 +167,12 @@ class Settlement {
       const std::size_t missing = batch_.asked_for - decoded.events;
       report_.possibly_lost += missing;
       quarantine(ExitStatus::kPossibleLoss,
-                 fmt::format("OHIP's answer is damaged: {}: up to {} may be lost", decoded.damage,
+                 fmt::format("OHIP's response is damaged: {}: up to {} may be lost", decoded.damage,
                              plural(missing, "more event", "more events")));
     } else {
-      quarantine(ExitStatus::kQuarantine, fmt::format("OHIP's answer was put into quarantine: {}{}",
-                                                      decoded.damage, words_of_answer(decoded)));
+      quarantine(ExitStatus::kQuarantine,
+                 fmt::format("OHIP's response was put into quarantine: {}{}", decoded.damage,
+                             words_of_answer(decoded)));
     }
   }
 
@@ -185,13 +189,13 @@ class Settlement {
     ++report_.quarantined;
     report_.add(Error(ExitStatus::kQuarantine,
                       fmt::format("one event was put into quarantine: {}", reason),
-                      "look at " + path.string(), "x-request-id " + batch_.request_id));
+                      "look at " + path.string(), describe(batch_)));
   }
 
   // The only copy was in memory.
   void commit_memory(const Decoded& decoded) {
     const std::string failed =
-        fmt::format("{}, when OHIP had already answered", batch_.storage_error);
+        fmt::format("{}, when OHIP had already responded", batch_.storage_error);
     try {
       commit_file(decoded);
     } catch (const Error& e) {
@@ -206,7 +210,7 @@ class Settlement {
     throw Error(ExitStatus::kSpool,
                 fmt::format("{}: its {} were delivered to Kafka straight from memory", failed,
                             plural(decoded.records.size(), "event", "events")),
-                "nothing is lost; mend the storage before the next run");
+                "nothing is lost; fix the storage before the next run");
   }
 
   const Spool& spool_;
@@ -242,8 +246,8 @@ bool Forwarder::recover() {
 }
 
 bool Forwarder::recover_oldest() {
-  const std::string left = fmt::format("{} taken earlier stay in the spool",
-                                       plural(waiting_.size(), "batch", "batches"));
+  const std::string left = plural(waiting_.size(), "batch taken earlier stays in the spool",
+                                  "batches taken earlier stay in the spool");
   try {
     publisher_.check(topics_);
   } catch (const Error& e) {

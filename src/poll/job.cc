@@ -210,8 +210,9 @@ class Job {
     }
     if (queue.pending > 0) {
       queue.add(Error(ExitStatus::kPending,
-                      fmt::format("the run's time is over; {} taken earlier stay in the spool",
-                                  plural(queue.pending, "batch", "batches")),
+                      "the run's time is over; " +
+                          plural(queue.pending, "batch taken earlier stays in the spool",
+                                 "batches taken earlier stay in the spool"),
                       "the next run goes on with them"));
     } else if (queue.not_polled && nothing_polled) {
       queue.add(Error(ExitStatus::kUnavailable,

@@ -81,7 +81,7 @@ std::string table(const Inventory& inventory, const Config& config, TimePoint no
       shown_path(config.spool_dir), plural(count(inventory, State::kWaiting), "batch", "batches"),
       count(inventory, State::kArriving),
       plural(count(inventory, State::kQuarantined), "file", "files"),
-      plural(count(inventory, State::kUnanswered), "answer", "answers"));
+      plural(count(inventory, State::kUnanswered), "response", "responses"));
   for (const SpoolQueue& queue : inventory.queues) {
     text += fmt::format("\n{}\n  {:<11}  {:<20}  {:>8}  {:>8}  {}\n", shown_path(queue.directory),
                         "STATE", "RECEIVED", "AGE", "BYTES", "FILE");

@@ -148,7 +148,7 @@ std::optional<Batch> PollSource::settle(Poll& poll) {
     return poll.part->keep(std::move(response.body), clock_.now(), whole);
   }
   if (!whole) {
-    lose(poll, "OHIP's answer broke off before its first event" +
+    lose(poll, "OHIP's response broke off before its first event" +
                    (response.error.empty() ? "" : ": " + response.error));
   }
   poll.part->discard();

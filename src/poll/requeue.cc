@@ -293,8 +293,9 @@ class Requeue {
       const fs::path now = locked.put_back(file);
       ++done_;
       say("{} is now {}{}", path, shown(now),
-          file.reason.empty() ? ""
-                              : fmt::format("; it was put aside because: {}", masked(file.reason)));
+          file.reason.empty()
+              ? ""
+              : fmt::format("; it was quarantined because: {}", masked(file.reason)));
     } catch (const Error& error) {
       tell(Error(error.status(), fmt::format("{}: {}", path, error.what()),
                  error.hint().empty() ? "do it as root, or as the user that the job runs as"

@@ -55,7 +55,7 @@ Exposition::Exposition(const std::filesystem::path& file, std::string_view prefi
   for (const auto& [series, value] : before_) {
     if (!series.starts_with(prefix)) {
       throw Error(ExitStatus::kSpool,
-                  fmt::format("{} holds figures of another program", masked(file.string())),
+                  fmt::format("{} holds metrics of another program", masked(file.string())),
                   "give each job a metrics file of its own");
     }
   }

@@ -38,9 +38,9 @@ constexpr std::array kFamilies = {
     Family{"ohip_poll_quarantined_total", "Files put into quarantine.",
            [](const QueueReport& q) { return q.quarantined; }},
     Family{"ohip_poll_events_possibly_lost_total",
-           "Upper bound of events that OHIP may have handed out in answers that did not arrive.",
+           "At most so many events were in responses of OHIP that did not arrive.",
            [](const QueueReport& q) { return q.possibly_lost; }},
-    Family{"ohip_poll_pending_batches", "Answers in the spool that wait for Kafka.",
+    Family{"ohip_poll_pending_batches", "Batches in the spool that wait for Kafka.",
            [](const QueueReport& q) { return q.pending; }},
     Family{"ohip_poll_quarantine_files", "Files in quarantine now.",
            [](const QueueReport& q) { return q.in_quarantine; }},
@@ -80,7 +80,8 @@ void add_run(Exposition& metrics, const RunReport& report, TimePoint now) {
                    {{fmt::to_string(static_cast<int>(report.status)), 1}});
   metrics.counter("ohip_poll_token_fetches_total", "Access tokens asked for.",
                   report.token_fetches);
-  metrics.counter("ohip_poll_throttled_total", "Polls that OHIP answered by 429.", total.throttled);
+  metrics.counter("ohip_poll_throttled_total", "Polls that OHIP refused with 429.",
+                  total.throttled);
 }
 
 void add_hotels(Exposition& metrics, const std::vector<QueueReport>& queues, TimePoint now) {
@@ -93,7 +94,7 @@ void add_hotels(Exposition& metrics, const std::vector<QueueReport>& queues, Tim
     }
   }
   constexpr std::string_view kOldest = "ohip_poll_pending_oldest_timestamp_seconds";
-  metrics.family(kOldest, "When the oldest pending answer was received; 0: none is pending.");
+  metrics.family(kOldest, "When the oldest batch in the spool was received; 0: there is none.");
   for (const QueueReport& queue : queues) {
     metrics.value(metrics.series(kOldest, "hotel", queue.hotel),
                   queue.oldest_pending ? seconds(*queue.oldest_pending) : 0);

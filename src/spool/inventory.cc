@@ -51,7 +51,7 @@ class Taker {
         directory.filename() != kLostAndFound) {
       inventory_.unreadable.emplace_back(ExitStatus::kSpool,
                                          "read " + directory.string() + ": " + error.message(),
-                                         "look as root, or as the user that the job runs as");
+                                         "try as root, or as the user that the job runs as");
     }
     std::sort(entries.begin(), entries.end());
     return entries;

@@ -122,7 +122,7 @@ void StreamMetrics::write(const StreamReport& report, TimePoint now, bool ended)
   metrics.counter("ohip_stream_events_taken_total", "Events that came from OHIP.",
                   report.taken - told_.taken);
   metrics.counter("ohip_stream_events_quarantined_total",
-                  "Events put aside, or told where nothing can be kept.",
+                  "Events quarantined, or only reported where there is no spool directory.",
                   report.quarantined - told_.quarantined);
   metrics.counter("ohip_stream_possible_gaps_total",
                   "Times that events may be missing between two that came.",

@@ -269,7 +269,7 @@ void Writer::put_aside(const std::string& bytes, const Origin& origin, const std
                     "look at it, and at the .reason beside it", detail);
   } else {
     problem.emplace(ExitStatus::kQuarantine, fmt::format("an event was left out: {}", reason),
-                    "OHIP keeps it for seven days: when its fault is mended, --from OFFSET with "
+                    "OHIP keeps it for seven days: when its fault is fixed, --from OFFSET with "
                     "--hotel fetches it again",
                     detail);
   }

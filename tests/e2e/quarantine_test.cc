@@ -128,7 +128,7 @@ TEST_CASE_METHOD(Desk, "a single event in quarantine goes back and is delivered 
   const Result result = poll({"--requeue", "all"});
   CHECK(result.status == 0);
   CHECK(result.err.empty());
-  CHECK(contains(result.out, "it was put aside because: why"));
+  CHECK(contains(result.out, "it was quarantined because: why"));
   CHECK(names(queue) == Names{kBack});
   CHECK(names(quarantine).empty());
   CHECK(poll({"--replay"}).status == 0);
@@ -392,9 +392,10 @@ TEST_CASE_METHOD(Desk,
 
   const Result table = poll({"--list"});
   CHECK(table.status == 0);
-  CHECK(table.out.starts_with(spool.path().string() +
-                              ": 2 batches to deliver, 1 arriving, 2 files in quarantine, 1 answer "
-                              "that never came\n"));
+  CHECK(
+      table.out.starts_with(spool.path().string() +
+                            ": 2 batches to deliver, 1 arriving, 2 files in quarantine, 1 response "
+                            "that never came\n"));
   CHECK(contains(table.out, "never came\n"));
   CHECK(contains(table.out, "\n" + queue.string() + "\n"));
   CHECK_FALSE(contains(table.out, "\x1b"));

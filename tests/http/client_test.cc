@@ -347,7 +347,7 @@ TEST_CASE("an answer that does not come in time is none") {
   request.answer_timeout = 500ms;
   const HttpResponse response = send(request);
   CHECK(response.transfer == Transfer::kNoAnswer);
-  CHECK(response.error == "no answer within 0.5 s");
+  CHECK(response.error == "no response within 0.5 s");
 }
 
 TEST_CASE("an endless answer is cut off at the bound, with all that came before it") {

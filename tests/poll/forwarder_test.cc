@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "support/catch.h"
 #include "support/coded.h"
 #include "support/fake_clock.h"
@@ -454,6 +455,27 @@ TEST_CASE_METHOD(Fixture, "what a killed run had received is delivered") {
     CHECK(publisher.values.size() == 3);
   }
   CHECK(spool->pending().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "of a file that a person named no request is told, and its time is") {
+  replace_file(spool->directory() / "fixed.json", "<html>", ExitStatus::kSpool);
+  const QueueReport report = run();
+  REQUIRE(report.problems.size() == 1);
+  CHECK(report.problems[0].detail().starts_with("received "));
+}
+
+TEST_CASE_METHOD(Fixture, "what stays in the spool is counted in words: one batch, two batches") {
+  const std::size_t batches = GENERATE(1U, 2U);
+  for (std::size_t i = 0; i < batches; ++i) {
+    replace_file(spool->directory() / fmt::format("{}.json", i), answer(1, 1), ExitStatus::kSpool);
+  }
+  publisher.unavailable = ExitStatus::kUnavailable;
+  const QueueReport report = run();
+  REQUIRE(report.problems.size() == 1);
+  CHECK(report.status == ExitStatus::kPending);
+  CHECK(std::string(report.problems[0].what())
+            .ends_with(batches == 1 ? "1 batch taken earlier stays in the spool"
+                                    : "2 batches taken earlier stay in the spool"));
 }
 
 TEST_CASE_METHOD(Fixture,

@@ -273,7 +273,7 @@ TEST_CASE("the time OHIP has to answer is the user's") {
   world.config.poll_timeout = 500ms;
   const Error error = world.error();
   CHECK(error.status() == ExitStatus::kPossibleLoss);
-  CHECK(contains(error.what(), "no answer within 0.5 s"));
+  CHECK(contains(error.what(), "no response within 0.5 s"));
 }
 
 TEST_CASE("a deadline shortens the time to connect, never the time to answer") {

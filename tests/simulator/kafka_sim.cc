@@ -3,6 +3,7 @@
 // committed offset is kept with its metadata, but not in a transaction: see run().
 
 #include <fmt/format.h>
+#include <httplib.h>
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 #include <netinet/in.h>
@@ -19,9 +20,12 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/handle.h"
@@ -35,14 +39,15 @@ constexpr int kInitProducerId = 22;
 constexpr int kTxnOffsetCommit = 28;
 
 const char* const kCommands =
-    "Commands, a line each on standard input. Each is answered by a line, ok or error: why, once "
-    "it\n"
-    "is in force, which can take a second:\n"
+    "Commands, one per line on standard input, or each as the body of a POST to --http-port:\n"
+    "curl -d 'down 1' http://127.0.0.1:PORT. The response is a line, ok or error: why, once the\n"
+    "command is in force, which can take a second:\n"
     "  leader TOPIC PARTITION BROKER   a new leader; -1: none\n"
     "  down BROKER | up BROKER         connections are closed and refused | accepted\n"
-    "  rtt BROKER MS                   added to each of the broker's answers\n"
+    "  rtt BROKER MS                   added to each of the broker's responses\n"
     "  error API CODE COUNT            the next COUNT requests fail, such as: error PRODUCE 29 3\n"
     "                                  (APIs: PRODUCE METADATA INIT_PRODUCER_ID or a number)\n"
+    "  clear API                       no more such errors: what is left of the COUNTs\n"
     "  topic-error TOPIC CODE          the topic's error in Metadata; 3: unknown topic, 0: none\n";
 
 const char* const kTransactions =
@@ -92,6 +97,7 @@ void push_errors(rd_kafka_mock_cluster_t* cluster, Words& words) {
   rd_kafka_mock_push_request_errors_array(cluster, key, errors.size(), errors.data());
 }
 
+// Throws what is wrong with it.
 void execute(rd_kafka_mock_cluster_t* cluster, const std::string& line) {
   Words words(line);
   const std::string command = words.text();
@@ -108,6 +114,8 @@ void execute(rd_kafka_mock_cluster_t* cluster, const std::string& line) {
     check(rd_kafka_mock_broker_set_rtt(cluster, broker, words.number()));
   } else if (command == "error") {
     push_errors(cluster, words);
+  } else if (command == "clear") {
+    rd_kafka_mock_clear_request_errors(cluster, static_cast<std::int16_t>(api_key(words.text())));
   } else if (command == "topic-error") {
     const std::string topic = words.text();
     rd_kafka_mock_topic_set_error(cluster, topic.c_str(),
@@ -117,17 +125,62 @@ void execute(rd_kafka_mock_cluster_t* cluster, const std::string& line) {
   }
 }
 
-void answer(rd_kafka_mock_cluster_t* cluster, const std::string& line) {
-  try {
-    execute(cluster, line);
-    std::cout << "ok" << std::endl;
-  } catch (const std::exception& e) {
-    std::cout << "error: " << e.what() << std::endl;
-  }
-}
+// What is said to it, by standard input and by HTTP: one command at a time.
+class Commands {
+ public:
+  explicit Commands(rd_kafka_mock_cluster_t* cluster) : cluster_(cluster) {}
 
-// False at the end of standard input.
-bool read_commands(rd_kafka_mock_cluster_t* cluster, std::string& unread) {
+  std::string answer(const std::string& line) {
+    const std::lock_guard lock(mutex_);
+    try {
+      execute(cluster_, line);
+      return "ok";
+    } catch (const std::exception& e) {
+      return fmt::format("error: {}", e.what());
+    }
+  }
+
+ private:
+  rd_kafka_mock_cluster_t* cluster_;
+  std::mutex mutex_;
+};
+
+// The same commands for who has no hand on standard input, as with "kafka-sim &".
+class HttpPort {
+ public:
+  // 0: the system chooses. Throws where it cannot listen.
+  HttpPort(int port, Commands& commands) {
+    server_.Post("/", [&commands](const httplib::Request& request, httplib::Response& response) {
+      const std::string answer = commands.answer(request.body);
+      response.status = answer == "ok" ? 200 : 400;
+      response.set_content(answer + "\n", "text/plain");
+    });
+    port_ = port == 0 ? server_.bind_to_any_port("127.0.0.1")
+                      : (server_.bind_to_port("127.0.0.1", port) ? port : -1);
+    if (port_ < 0) {
+      throw std::runtime_error(fmt::format("port {} is not to be had", port));
+    }
+    thread_ = std::thread([this] { server_.listen_after_bind(); });
+  }
+
+  ~HttpPort() {
+    server_.stop();
+    thread_.join();
+  }
+
+  HttpPort(const HttpPort&) = delete;
+  HttpPort& operator=(const HttpPort&) = delete;
+
+  int port() const { return port_; }
+
+ private:
+  httplib::Server server_;
+  int port_ = -1;
+  std::thread thread_;
+};
+
+// False at the end of standard input; also in the background of a terminal, which is for others.
+bool read_commands(Commands& commands, std::string& unread) {
   std::array<char, 4096> buffer{};
   const ssize_t size = read(STDIN_FILENO, buffer.data(), buffer.size());
   if (size <= 0) {
@@ -135,17 +188,17 @@ bool read_commands(rd_kafka_mock_cluster_t* cluster, std::string& unread) {
   }
   unread.append(buffer.data(), static_cast<std::size_t>(size));
   for (std::size_t end = unread.find('\n'); end != std::string::npos; end = unread.find('\n')) {
-    answer(cluster, unread.substr(0, end));
+    std::cout << commands.answer(unread.substr(0, end)) << std::endl;
     unread.erase(0, end + 1);
   }
   return true;
 }
 
-void serve(rd_kafka_mock_cluster_t* cluster, int signals) {
+void serve(Commands& commands, int signals) {
   std::array<pollfd, 2> events = {pollfd{signals, POLLIN, 0}, pollfd{STDIN_FILENO, POLLIN, 0}};
   std::string unread;
   while (poll(events.data(), events.size(), -1) >= 0 && events[0].revents == 0) {
-    if (events[1].revents != 0 && !read_commands(cluster, unread)) {
+    if (events[1].revents != 0 && !read_commands(commands, unread)) {
       events[1].fd = -1;
     }
   }
@@ -176,6 +229,7 @@ cxxopts::Options make_parser() {
   parser.add_options()
       ("brokers", "How many", cxxopts::value<int>()->default_value("1"), "N")
       ("topic", "Create a topic (repeatable)", cxxopts::value<std::vector<std::string>>(), "NAME:PARTITIONS")
+      ("http-port", "Take commands by HTTP, too; 0: the system's choice", cxxopts::value<int>(), "N")
       ("no-idempotence", "Brokers do not know InitProducerId")
       ("help", "");
   // clang-format on
@@ -209,7 +263,13 @@ void run(const cxxopts::ParseResult& given, int signals) {
   send_at_once();
   std::cout << "kafka-sim: listening on " << rd_kafka_mock_cluster_bootstraps(cluster.get())
             << std::endl;
-  serve(cluster.get(), signals);
+  Commands commands(cluster.get());
+  std::unique_ptr<HttpPort> http;
+  if (given.count("http-port") > 0) {
+    http = std::make_unique<HttpPort>(given["http-port"].as<int>(), commands);
+    std::cout << "kafka-sim: commands at http://127.0.0.1:" << http->port() << std::endl;
+  }
+  serve(commands, signals);
 }
 
 }  // namespace
@@ -220,6 +280,7 @@ int main(int argc, char** argv) {
   sigaddset(&end, SIGTERM);
   sigaddset(&end, SIGINT);
   sigprocmask(SIG_BLOCK, &end, nullptr);  // before the first thread: all of them inherit it
+  std::signal(SIGTTIN, SIG_IGN);  // "kafka-sim &" in a terminal would stop at its first command
   try {
     cxxopts::Options parser = make_parser();
     const cxxopts::ParseResult given = parser.parse(argc, argv);

@@ -283,3 +283,33 @@ TEST_CASE("kafka-sim refuses a position in a transaction rather than forget it")
   ohip::PlainSink next({{"bootstrap.servers", brokers}}, kPlace, kQuiet);
   CHECK_FALSE(next.committed());
 }
+
+TEST_CASE("kafka-sim takes commands by HTTP, too, and its errors can be cleared") {
+  Process process({KAFKA_SIM, "--topic", "events:2", "--http-port", "0"});
+  const std::string brokers = after_last_space(process.read_line());
+  const std::string url = after_last_space(process.read_line());
+  CurlClient client;
+  const auto command = [&](const char* line) {
+    return client.send("POST", url, {{"Content-Type", "text/plain"}}, line);
+  };
+  CHECK(command("topic-error events 3").body == "ok\n");
+  CHECK(describe(brokers, "events").error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  CHECK(command("topic-error events 0").status == 200);
+  CHECK(command("explode").status == 400);
+  CHECK(command("error PRODUCE 10 1000").status == 200);
+  CHECK(command("clear PRODUCE").status == 200);
+  store<ohip::PlainSink>(brokers, kPlace, kPosition);
+}
+
+TEST_CASE("kafka-sim in the background of a terminal serves on when something is typed there") {
+  // script(1) gives it a terminal; the shell of it puts the program into the background.
+  const TemporaryDirectory dir;
+  const std::string out = dir / "out";
+  const std::string line = std::string("set -m; ") + KAFKA_SIM + " --topic events:3 >" + out +
+                           " & sleep 1; echo; read -r typed; jobs >" + out + ".jobs; kill %1";
+  Process process({SCRIPT, "-q", "-e", "-c", "bash -c '" + line + "'", "/dev/null"});
+  static_cast<void>(process.command("down 1"));
+  static_cast<void>(process.command("down 1"));
+  process.wait();
+  CHECK(content(out + ".jobs").find("Running") != std::string::npos);
+}
