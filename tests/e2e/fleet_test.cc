@@ -72,7 +72,7 @@ TEST_CASE_METHOD(Chain,
   const Result result = poll({"--hotel", list(codes), "--poll-timeout", "3s"});
   CHECK(result.status == 76);
   for (const char* trouble : {"hotel H0100: OHIP answers 500", "hotel H0200: OHIP was asked",
-                              "hotel H0300: OHIP answers 403", "hotel H0400: OHIP's answer"}) {
+                              "hotel H0300: OHIP answers 403", "hotel H0400: OHIP's response"}) {
     CHECK(count(result.err, trouble) == 1);
   }
   CHECK(count(result.err, "error: ") == 4);
