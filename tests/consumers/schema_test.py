@@ -98,7 +98,7 @@ def move_everything(place: World) -> None:
 def watch(place: World) -> str:
     """What the first command of the README prints, told to end at the topic's."""
     text = (ROOT / "docs/consumers/README.md").read_text()
-    command = re.search(r"^ {4}(kcat .*)$", text, re.MULTILINE)[1]
+    command = re.search(r"^(kcat .*)$", text, re.MULTILINE)[1]
     command = "set -o pipefail; " + command.replace("kcat -C", "kcat -C -e")
     environment = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": place.brokers}
     result = subprocess.run(

@@ -1,6 +1,8 @@
-// The man pages and the template of the configuration, held against the programs.
+// The man pages, the template of the configuration and the words of all documents, held against the
+// programs. What the documents' code blocks do is tried by blocks.py.
 
-#include <fstream>
+#include <array>
+#include <filesystem>
 #include <iterator>
 #include <map>
 #include <regex>
@@ -16,7 +18,6 @@
 #include "config/setting.h"
 #include "e2e/process.h"
 #include "support/catch.h"
-#include "support/temporary_directory.h"
 
 namespace ohip {
 namespace {
@@ -112,6 +113,96 @@ Names keys(const std::map<std::string, Value>& values) {
   return names;
 }
 
+// README, the pages and the man pages, and what runs them.
+std::vector<std::string> documents() {
+  const std::filesystem::path root = SOURCE_DIR;
+  std::vector<std::string> found = {"README.md"};
+  for (const char* folder : {"docs", "cron"}) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
+      static const std::regex written(".*\\.(md|[15]|cron|timer|service|conf|yaml)");
+      const std::string path = std::filesystem::relative(entry.path(), root);
+      if (entry.is_regular_file() && std::regex_match(path, written)) {
+        found.push_back(path);
+      }
+    }
+  }
+  return found;
+}
+
+// Without code, names of tests (in quotes) and paths: words that are meant as they stand there.
+std::string prose(const std::string& line) {
+  static const std::regex code("`[^`]*`|\"[^\"]*\"|\\]\\([^)]*\\)|/[^ ]*");
+  return std::regex_replace(line, code, "");
+}
+
+std::string prose_of(const std::string& text) {
+  std::string found;
+  bool block = false;
+  for (const std::string& line : lines(text)) {
+    block ^= line.find("```") != std::string::npos;
+    found += (block ? "" : prose(line)) + '\n';
+  }
+  return found;
+}
+
+// What a person may read of the program's: each string of the sources.
+std::string strings_of_sources() {
+  static const std::regex string("\"((?:[^\"\\\\]|\\\\.)*)\"");
+  std::string found;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(SOURCE_DIR "/src")) {
+    if (entry.path().extension() == ".cc") {
+      for (const std::string& line : lines(read_file(entry.path(), ExitStatus::kConfig))) {
+        if (line.find("#include") == std::string::npos) {
+          for (const std::string& text : matches(line, string)) {
+            found += text + '\n';
+          }
+        }
+      }
+    }
+  }
+  return found;
+}
+
+// Words that are ours and nobody else's, or another term for a thing that has one; behind each,
+// what to write.
+struct Word {
+  const char* pattern;
+  const char* better;
+};
+
+constexpr std::array kWords = {
+    Word{"\\bmend(s|ed|ing)?\\b", "fix"},
+    Word{"\\baside\\b", "quarantined"},
+    Word{"\\blooks? again\\b|\\bfrom look\\b|\\btwo looks\\b|\\b(a|each|every) look\\b", "poll"},
+    Word{"\\b(an?|the|one|its|no|half|whole|next|first|OHIP's|OPERA's|broker's) answers?\\b"
+         "|\\banswers (of|that|in|which|are|were)\\b",
+         "response, or batch once it is in the spool"},
+    Word{"\\bfigures?\\b", "metrics"},
+    Word{"\\b(the|its|with|upper) bound\\b", "upper limit"},
+    Word{"\\bcounts? for (more|less)\\b", "overrides"},
+    Word{"\\b(the|system's|no|root) roots\\b", "CA certificates"},
+    Word{"\\ba code a line\\b|, one a line\\b", "one per line"},
+    Word{"\\bwithout any talk\\b", "without coordination"},
+    Word{"\\bunavailability .{0,20}to itself\\b|\\boutages? to themselves\\b", "exits 0 meanwhile"},
+};
+
+void check_words(const std::string& where, const std::string& text) {
+  for (const Word& word : kWords) {
+    const std::regex pattern(word.pattern, std::regex::icase);
+    for (const std::string& line : lines(text)) {
+      if (std::regex_search(line, pattern)) {
+        FAIL_CHECK(where << ": " << line << "\nbetter: " << word.better);
+      }
+    }
+  }
+}
+
+Names metrics_in(const std::string& text) {
+  static const std::regex metric("\\b(ohip_(?:poll|stream)_[a-z_]+[a-z])\\b");
+  const std::vector<std::string> found = matches(text, metric);
+  return {found.begin(), found.end()};
+}
+
 Names setting_names() {
   Names names;
   for (const Setting& setting : settings()) {
@@ -163,30 +254,24 @@ TEST_CASE("the template of the configuration has every setting, commented, with 
   }
 }
 
-TEST_CASE("README's configuration is complete as it stands there") {
-  static const std::regex assignment("    ([A-Z_]+=[^ ]+)");
-  const std::string readme = source("README.md");
-  const std::size_t begin = readme.find("## Configure");
-  REQUIRE(begin != std::string::npos);
-  const std::string block = readme.substr(begin, readme.find("Then ask", begin) - begin);
-  const test::TemporaryDirectory directory;
-  std::ofstream file(directory / "ohip-poll.env");
-  std::smatch match;
-  for (const std::string& line : lines(block)) {
-    if (std::regex_match(line, match, assignment)) {
-      file << match[1] << '\n';
-    } else {
-      CHECK_FALSE(line.starts_with("    "));
-    }
+TEST_CASE("the documents use the field's words, and one word for one thing") {
+  for (const std::string& document : documents()) {
+    check_words(document, prose_of(source(document)));
   }
-  file.close();
-  const std::string path = (directory / "ohip-poll.env").string();
-  const std::vector<const char*> arguments = {"ohip-poll", "--config", path.c_str()};
-  Environment environment;
-  environment.root = true;
-  const Config config = load_config(
-      parse_command_line(static_cast<int>(arguments.size()), arguments.data()), environment);
-  CHECK(config.hotels == std::vector<std::string>{"ABC", "DEF"});
+}
+
+TEST_CASE("so do --help and messages") {
+  for (const char* program :
+       {OHIP_POLL_PROGRAM, OHIP_STREAM_PROGRAM, OHIP_SIM_PROGRAM, KAFKA_SIM_PROGRAM}) {
+    check_words(program, test::run({program, "--help"}, {}).out);
+  }
+  check_words("src", strings_of_sources());
+}
+
+TEST_CASE("metrics.md has every metric and no other") {
+  Names written = metrics_in(source("src/report/metrics.cc"));
+  written.merge(metrics_in(source("src/stream/stream_report.cc")));
+  CHECK(metrics_in(source("docs/metrics.md")) == written);
 }
 
 }  // namespace ohip

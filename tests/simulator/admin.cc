@@ -12,7 +12,7 @@ namespace ohip::sim {
 const char* const kAdminHelp =
     "POST /sim/events?hotel=ABC[&queue=chain]&count=20   make events; with a body: queue that one\n"
     "                                                    event, byte for byte\n"
-    "POST /sim/answer?hotel=ABC[&queue=chain]            queue the body as a whole answer\n"
+    "POST /sim/answer?hotel=ABC[&queue=chain]            queue the body as a whole response\n"
     "POST /sim/fault?kind=…                              see below\n"
     "DELETE /sim/fault                                   no more faults\n"
     "POST /sim/revoke-tokens                             polls are answered 401 until a new "
@@ -25,12 +25,13 @@ const char* const kAdminHelp =
     "that\n"
     "                                                    one newEvent\n"
     "POST /sim/disconnect[?code=1001][&reason=]          close the web sockets; 1006: break them\n"
-    "GET /sim/held?chain=C[&ids=1]                       the stream's events, one a line; ids: "
+    "GET /sim/held?chain=C[&ids=1]                       the stream's events, one per line; ids: "
     "offset\n"
     "                                                    and uniqueEventId alone\n"
     "GET /sim/streamed?chain=C[&ids=1]                   those that were sent, in that order\n"
     "GET /sim/stats                                      counters\n"
-    "GET /sim/handed-out?hotel=ABC | ?queue=chain        events that were handed out, one a line\n";
+    "GET /sim/handed-out?hotel=ABC | ?queue=chain        events that were handed out, one per "
+    "line\n";
 
 namespace {
 

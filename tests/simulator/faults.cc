@@ -9,25 +9,25 @@
 namespace ohip::sim {
 
 const char* const kFaultHelp =
-    "kind=status  answer with status= (503) and body=oracle|empty|html, or the request's own "
+    "kind=status  respond with status= (503) and body=oracle|empty|html, or the request's own "
     "body;\n"
     "             retry-after= seconds; dequeue=1: the events are gone all the same\n"
-    "kind=delay   wait ms= before the answer\n"
+    "kind=delay   wait ms= before the response\n"
     "kind=stall   send bytes= (0) of the body, wait ms=, send the rest\n"
     "kind=cut     send bytes= (0) of the body, then close the connection\n"
-    "kind=close   take the events off the queue, then close without an answer\n"
-    "kind=chunked answer in chunks, without a Content-Length\n"
+    "kind=close   take the events off the queue, then close without a response\n"
+    "kind=chunked respond in chunks, without a Content-Length\n"
     "all kinds:   count= requests (1), after= this many others (0), on=poll|token|upgrade (poll),\n"
     "             hotel=CODE or queue=chain (all queues), chunked=1\n"
     "On a web socket, with on=init|subscribe|ping|complete (the client's messages) or on=event\n"
     "(each that is sent), and chain=CODE (all chains):\n"
     "kind=code    close with code= (4504) and reason=\n"
     "kind=cut     send bytes= (0) of the event's frame, then break the connection\n"
-    "kind=delay   wait ms= before the answer, or before this event and those behind it\n"
+    "kind=delay   wait ms= before the response, or before this event and those behind it\n"
     "kind=stall   for ms= nothing is sent and nothing is read\n"
     "kind=repeat  send the event again, times= (1)\n"
     "kind=drip    send bytes= (1) each ms= (1000), until all that waits is sent\n"
-    "kind=message send the request's own body, as text, instead of the answer, or before the\n"
+    "kind=message send the request's own body, as text, instead of the response, or before the\n"
     "             event; $id in it is the subscription's\n";
 
 namespace {
