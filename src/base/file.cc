@@ -69,8 +69,18 @@ UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
 }
 
 void fail_errno(ExitStatus status, std::string_view call, const fs::path& path) {
-  const std::string why = std::generic_category().message(errno);
-  fail(status, "{} {}: {}", call, path.string(), why);
+  const int error = errno;
+  // A configuration that root wrote and the job's user may not read.
+  const std::string hint =
+      status == ExitStatus::kConfig && error == EACCES
+          ? fmt::format(
+                "this is user {}: let it read the file and enter its directory (chgrp, "
+                "chmod g+r), or run as who may",
+                geteuid())
+          : "";
+  throw Error(status,
+              fmt::format("{} {}: {}", call, path.string(), std::generic_category().message(error)),
+              hint);
 }
 
 UniqueFd open_file(const fs::path& path, int flags, ExitStatus on_error) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the code blocks of README.md and docs/ as they stand there:
+"""Runs the code blocks of README.md and docs/ as they stand there, and follows links between them:
 
     tests/e2e/blocks.py PROGRAMS [PAGE.md ...]
 
@@ -279,7 +279,27 @@ def check_block(world, block, before, outputs, number):
         )
 
 
+def anchors(page):
+    """As GitHub makes them of headings."""
+    text = re.sub(r"(?ms)^```.*?^```", "", page.read_text())
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", x.lower()).replace(" ", "-") for x in headings}
+
+
+def check_links(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        there = page.parent / path if path else page
+        if not there.exists():
+            raise WrongError(f"{page.relative_to(ROOT)}: there is no {path}")
+        if anchor and anchor not in anchors(there):
+            raise WrongError(f"{page.relative_to(ROOT)}: {there.name} has no heading #{anchor}")
+
+
 def check_page(programs, page):
+    check_links(page)
     blocks = blocks_of(page)
     if not blocks:
         return

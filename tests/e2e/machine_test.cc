@@ -243,6 +243,28 @@ TEST_CASE_METHOD(World, "nothing is taken where not even Kafka's threads can be 
   CHECK(ohip.stats().polls == 0);
 }
 
+TEST_CASE_METHOD(World,
+                 "a configuration or a secret that the job's user may not read ends with 78") {
+  constexpr int kUser = 54'323;
+  if (geteuid() != 0) {
+    WARN("not tried: only root can be another user");
+    return;
+  }
+  const TemporaryDirectory directory;
+  const std::filesystem::path file = directory / "file";
+  ohip::replace_file(file, "OHIP_LIMIT=1\n", ohip::ExitStatus::kConfig);  // 0600, root's
+  REQUIRE(chmod(directory.path().c_str(), 0755) == 0);
+  const std::string name = GENERATE("OHIP_CONFIG", "OHIP_CLIENT_SECRET_FILE");
+  environment.erase("OHIP_CLIENT_SECRET");
+  environment[name] = file.string();
+  const Result result = run({SETPRIV, fmt::format("--reuid={}", kUser), "--clear-groups", kProgram,
+                             "--check", "--hotel", "ABC"},
+                            environment);
+  CHECK(result.status == 78);
+  CHECK(contains(result.err, name + ": open " + file.string() + ": Permission denied"));
+  CHECK(contains(result.err, fmt::format("hint: this is user {}: let it read the file", kUser)));
+}
+
 TEST_CASE_METHOD(World, "nothing is taken where files may not be as large as an answer") {
   ohip.enqueue("ABC", 20);
   const Result result =
