@@ -205,9 +205,9 @@ class Job {
   }
 
   void perform(Session& /*session*/, action::AskPosition& /*action*/) { writer_->ask_position(); }
-  void perform(Session& /*session*/, action::TakeOver& /*action*/) {
+  void perform(Session& /*session*/, action::TakeOver& action) {
     report_.connected = true;
-    writer_->take_over();
+    writer_->take_over(action);
   }
   void perform(Session& /*session*/, action::Publish& action) {
     ++report_.taken;

@@ -14,6 +14,8 @@ struct Position {
   TimePoint received{};              // when it came
   // Until when a subscription stood and OHIP had nothing newer; 0: never.
   TimePoint quiet{};
+  // When a run first subscribed; only until an event is received.
+  TimePoint since{};
 
   // How the last subscription ended, for a person who reads it: "complete", "1006". Empty: it had
   // not ended when this was written, so it may have died without a word to OHIP.

@@ -47,6 +47,8 @@ constexpr std::array kMembers = {
            [](const Position& p) { return text_of(p.received); }},
     Member{"quiet", [](Position& p, const std::string& text) { p.quiet = time_of(text); },
            [](const Position& p) { return text_of(p.quiet); }},
+    Member{"since", [](Position& p, const std::string& text) { p.since = time_of(text); },
+           [](const Position& p) { return text_of(p.since); }},
     Member{"ended", [](Position& p, const std::string& text) { p.ended = text; },
            [](const Position& p) { return p.ended; }},
     Member{"not_before", [](Position& p, const std::string& text) { p.not_before = time_of(text); },

@@ -36,6 +36,7 @@ constexpr auto kBeforeExpiry = 60s;
 // OHIP remembers where a stream was for a day, and keeps events for seven.
 constexpr auto kRenumbered = 24h;
 constexpr auto kExpiring = 6 * 24h;
+constexpr auto kOldestDay = 24h;
 
 constexpr std::size_t kMaxHeldBytes = std::size_t{8} << 20;
 constexpr std::size_t kMaxRecent = 1'024;
@@ -350,11 +351,14 @@ bool Session::is_known(Moment now, const StreamEvent& event) {
 
 // What was not yet taken when OHIP last had nothing newer is kept for seven days from then on:
 // until that is over nothing can be missing, whatever backlog the runs since then have left. And a
-// day after the last connection OHIP may number anew.
+// day after the last connection OHIP may number anew. Where no event has been committed yet, this
+// subscription is as good as the first one for a day: what OHIP has given up since then was older
+// than six days even then.
 void Session::judge_gap(Moment now, const Position& position, const StreamEvent& event) {
-  const TimePoint last = std::max(position.received, position.quiet);
+  const TimePoint last = std::max({position.received, position.quiet, position.since});
   const bool asked_for_all = position.offset.empty();
-  const bool expired = now.wall - position.quiet > kExpiring;
+  const bool begins = asked_for_all && now.wall - position.since <= kOldestDay;
+  const bool expired = !begins && now.wall - position.quiet > kExpiring;
   const bool renumbered = !asked_for_all && now.wall - last > kRenumbered;
   if (!expired && !renumbered) {
     if (!asked_for_all && !std::exchange(told_exclusive_, true)) {
@@ -417,7 +421,7 @@ void Session::take_over(Moment now) {
   if (!std::exchange(asked_over_, true)) {
     awaiting_over_ = true;
     stuck_since_ = now.steady;
-    act(action::TakeOver{});
+    act(action::TakeOver{.since = now.wall});
   }
 }
 
@@ -469,20 +473,6 @@ void Session::settled(Moment now) {
     own_ = reached_;
   }
   go_on(now);
-}
-
-void Session::restart(Moment now, const Error& why) {
-  if (restarted_) {
-    return failed(now, why);
-  }
-  restarted_ = true;
-  act(action::Note{fmt::format("once more, from the position in Kafka: {}", why.what())});
-  awaiting_over_ = ready_ = false;
-  if (has_socket()) {
-    drop(now);
-  } else if (state_ == State::kSettling) {
-    go_on(now);
-  }
 }
 
 void Session::failed(Moment now, const Error& error) {

@@ -60,15 +60,17 @@ struct Close {
   int code;
 };
 // OHIP has accepted the subscription: fence other machines, settle what a killed run left open, ask
-// for the position again → taken_over(), restart() or failed().
-struct TakeOver {};
-// Publish, in this order, with the position behind each → room(), restart() or failed().
+// for the position again → taken_over() or failed(). since: for a position that none is before.
+struct TakeOver {
+  TimePoint since;
+};
+// Publish, in this order, with the position behind each → room() or failed().
 struct Publish {
   StreamEvent event;
 };
 // The subscription is over. Commit all that was to be published, and with the last of it, or on its
 // own where there is nothing, how it ended: not_before and ended into the position, quiet too where
-// it is later than the position's → settled(), restart() or failed().
+// it is later than the position's → settled() or failed().
 struct Settle {
   std::string ended;
   TimePoint not_before;
@@ -127,9 +129,6 @@ class Session {
   // Whether more events than were published so far would be taken.
   void room(Moment now, bool room);
   void settled(Moment now);
-  // What took over cannot publish any more (fenced), and what was not settled is not committed
-  // either: begin anew, once a run.
-  void restart(Moment now, const Error& why);
   // Kafka or the token: ends the run with this, after complete where a subscription stands. Nothing
   // that was published and is not committed yet may be committed from now on.
   void failed(Moment now, const Error& error);
@@ -210,7 +209,6 @@ class Session {
   bool new_token_ = false;            // to be asked for
   bool subscribed_once_ = false;
   bool lost_ = false;  // failure_ is of the connection at hand
-  bool restarted_ = false;
   bool told_exclusive_ = false;
   std::size_t rejects_ = 0;
 

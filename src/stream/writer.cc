@@ -44,8 +44,8 @@ void Writer::ask_position() {
   add(AskPosition{});
 }
 
-void Writer::take_over() {
-  add(TakeOver{});
+void Writer::take_over(action::TakeOver take_over) {
+  add(take_over);
 }
 
 void Writer::settle(action::Settle settle) {
@@ -152,8 +152,8 @@ std::optional<Writer::Task> Writer::next() {
 void Writer::perform(Task task) {
   if (std::holds_alternative<AskPosition>(task)) {
     perform_ask();
-  } else if (std::holds_alternative<TakeOver>(task)) {
-    perform_take_over();
+  } else if (const auto* take_over = std::get_if<action::TakeOver>(&task)) {
+    perform_take_over(*take_over);
   } else if (failed_) {
     return;
   } else if (auto* events = std::get_if<Events>(&task)) {
@@ -187,10 +187,10 @@ std::optional<Position> Writer::read(const std::optional<GroupOffset>& committed
 
 // That a subscription stands is written at once: so a run that is killed shows, a right that lacks
 // shows before an event comes, and Kafka forgets no position while there are runs.
-void Writer::perform_take_over() {
+void Writer::perform_take_over(const action::TakeOver& take_over) {
   failed_ = false;
   const std::optional<Position> position = read(sink_->take_over());
-  position_ = position.value_or(Position{});
+  position_ = position.value_or(Position{.since = take_over.since});
   position_.ended.clear();
   position_.not_before = {};
   if (!setup_.replay) {
@@ -225,6 +225,7 @@ void Writer::commit(Events events) {
       reached.offset = event.offset;
       reached.unique_event_id = event.unique_event_id;
       reached.received = event.received;
+      reached.since = {};
     }
     if (!event.reject.empty()) {
       put_aside(event.json, {event.offset, event.unique_event_id, event.received}, event.reject);

@@ -57,7 +57,7 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   void ask_position();
-  void take_over();
+  void take_over(action::TakeOver take_over);
   void publish(StreamEvent event);
   void settle(action::Settle settle);
 
@@ -69,14 +69,14 @@ class Writer {
 
  private:
   struct AskPosition {};
-  struct TakeOver {};
+
   using Events = std::vector<StreamEvent>;
   struct Origin {  // of a record
     std::string offset;
     std::string id;
     TimePoint received;
   };
-  using Task = std::variant<AskPosition, TakeOver, action::Settle, Events>;
+  using Task = std::variant<AskPosition, action::TakeOver, action::Settle, Events>;
 
   void work();
   void perform(Task task);
@@ -85,7 +85,7 @@ class Writer {
   bool is_due() const;
 
   void perform_ask();
-  void perform_take_over();
+  void perform_take_over(const action::TakeOver& take_over);
   void perform_settle(const action::Settle& settle);
   void commit(Events events);
   void commit_position(const Position& position);

@@ -13,6 +13,7 @@ Position position() {
           .unique_event_id = "a \"quoted\" id \\ \xc3\xa4",
           .received = kNoon,
           .quiet = kNoon + std::chrono::seconds(1),
+          .since = kNoon - std::chrono::hours(24),
           .ended = "complete",
           .not_before = kNoon + std::chrono::seconds(10)};
 }

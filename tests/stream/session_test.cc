@@ -138,7 +138,10 @@ class Run {
   }
   void take(action::Send& send) { sends.push_back(send.text); }
   void take(action::Close&) { ++closes; }
-  void take(action::TakeOver&) { ++take_overs; }
+  void take(action::TakeOver& action) {
+    CHECK(action.since == now().wall);
+    ++take_overs;
+  }
   void take(action::Publish& publish) {
     (publish.event.reject.empty() ? published : rejected)
         .push_back(publish.event.reject.empty() ? publish.event.offset : publish.event.reject);
@@ -780,6 +783,22 @@ TEST_CASE("a gap behind a position without any event, too") {
   CHECK(run.published.size() == 1);
 }
 
+TEST_CASE("behind a run that committed no event the next one begins as the first, for a day") {
+  const auto [since, quiet, told] =
+      GENERATE(std::tuple{0s, 0s, true}, std::tuple{1min, 0s, false}, std::tuple{23h, 0s, false},
+               std::tuple{25h, 0s, true}, std::tuple{8 * 24h, 8 * 24h, true},
+               std::tuple{8 * 24h, 1h, false});
+  Position position = at("", "");
+  position.received = {};
+  position.since = since == 0s ? TimePoint{} : kNow - since;
+  position.quiet = quiet == 0s ? TimePoint{} : kNow - quiet;
+  Run run(position);
+  run.streaming();
+  run.event("300", "e300");
+  CHECK(run.told.size() == (told ? 1 : 0));
+  CHECK(run.published.size() == 1);
+}
+
 TEST_CASE("what fails in Kafka ends the run with its status, after complete, and writes nothing") {
   Run run(at("193", "e193"));
   const Error error(ExitStatus::kRefused, "Kafka: no");
@@ -832,29 +851,6 @@ TEST_CASE("a token that cannot be had for now is asked for again") {
   run.with([&](Session& s) { s.failed(run.now(), Error(ExitStatus::kUnavailable, "no token")); });
   CHECK(run.ends == 0);
   CHECK(run.next_wait() == 12s);
-}
-
-TEST_CASE("fenced: once more from the position in Kafka, and 69 the next time") {
-  Run run(at("193", "e193"));
-  const Error fenced(ExitStatus::kUnavailable, "Kafka: fenced");
-  run.streaming();
-  run.event("194", "e194");
-  run.with([&](Session& s) { s.restart(run.now(), fenced); });
-  CHECK(run.sent() == kComplete);
-  run.event("195", "e195");
-  run.close(1000);
-  CHECK_FALSE(run.settle);
-  run.pass(10s);
-  run.position();
-  run.open();
-  run.ack();
-  run.event("193", "e193");
-  run.event("194", "e194");
-  run.taken_over();
-  CHECK(run.published == std::vector<std::string>{"194", "194"});
-  run.with([&](Session& s) { s.restart(run.now(), fenced); });
-  run.close(1000);
-  CHECK(run.status() == ExitStatus::kUnavailable);
 }
 
 TEST_CASE("the option --from counts until something of it is committed; then the position does") {

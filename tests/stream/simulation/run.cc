@@ -166,7 +166,7 @@ void Run::take(action::Close& close) {
   });
 }
 
-void Run::take(action::TakeOver& /*take_over*/) {
+void Run::take(action::TakeOver& take_over) {
   promise(connection_ == 0 || ohip_.subscribed(connection_),
           "another machine is fenced by one that OHIP has not let in");
   queue_.clear();
@@ -174,18 +174,42 @@ void Run::take(action::TakeOver& /*take_over*/) {
   room_ = true;
   const Milliseconds takes =
       world_.fault(0.03) ? world_.random.between(0ms, 100s) : world_.random.between(1ms, 500ms);
-  later(takes, [](Run& run) {
+  later(takes, [since = take_over.since](Run& run) {
     if (run.world_.fault(0.01)) {
       return run.session_.failed(run.world_.agenda.now(),
                                  Error(ExitStatus::kUnavailable, "Kafka is away"));
     }
     run.epoch_ = run.kafka_.take_over();
     run.committing_ = false;
-    run.position_ = run.kafka_.position();
-    run.world_.tell("run {} has taken over at {}", run.number_,
-                    run.position_ ? run.position_->offset : "none");
-    run.session_.taken_over(run.world_.agenda.now(), run.position_);
+    run.begin_at(run.kafka_.position(), since);
   });
+}
+
+// That a subscription stands is written at once.
+void Run::begin_at(const std::optional<Position>& found, TimePoint since) {
+  world_.tell("run {} has taken over at {}", number_, found ? found->offset : "none");
+  position_ = found.value_or(Position{.since = since});
+  position_->ended.clear();
+  kafka_.commit(epoch_, {}, *position_,
+                [self = weak_from_this(), epoch = epoch_, found](bool done) {
+                  const auto run = self.lock();
+                  if (!run || run->over() || run->epoch_ != epoch) {
+                    return;
+                  }
+                  if (done) {
+                    run->session_.taken_over(run->world_.agenda.now(), found);
+                  } else {
+                    run->fail();
+                  }
+                  run->follow();
+                });
+}
+
+void Run::fail() {
+  queue_.clear();
+  settle_.reset();
+  epoch_ = 0;
+  session_.failed(world_.agenda.now(), Error(ExitStatus::kUnavailable, "fenced"));
 }
 
 void Run::take(action::Publish& publish) {
@@ -226,6 +250,7 @@ void Run::commit() {
       position.offset = event.offset;
       position.unique_event_id = event.unique_event_id;
       position.received = event.received;
+      position.since = {};
     }
     if (event.reject.empty()) {
       records.push_back(event.unique_event_id);
@@ -246,11 +271,7 @@ void Run::commit() {
                   run->committing_ = false;
                   // An answer may be lost though the commit is not.
                   if (!done || run->world_.fault(0.005)) {
-                    run->queue_.clear();
-                    run->settle_.reset();
-                    run->epoch_ = 0;
-                    run->session_.restart(run->world_.agenda.now(),
-                                          Error(ExitStatus::kUnavailable, "fenced"));
+                    run->fail();
                   } else {
                     run->position_ = position;
                     if (settled) {

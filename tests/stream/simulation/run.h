@@ -51,6 +51,8 @@ class Run : public std::enable_shared_from_this<Run> {
   void take(action::Note& note);
   void take(action::End& end);
   void hear(int connection, const Heard& heard);
+  void begin_at(const std::optional<Position>& found, TimePoint since);
+  void fail();
   void commit();
   void committed();
 
