@@ -195,9 +195,9 @@ def script_of(world, blocks):
             lines += exports(world.own_configuration(block.text))
         if block.told("not run") is not None:
             continue
-        body = {"sh": block.text, "cron": cron_script(block.text)}.get(block.language)
-        if body is None:
+        if block.language not in ("sh", "cron"):
             continue
+        body = cron_script(block.text) if block.language == "cron" else block.text
         status = block.told("ends with")
         body = world.here(body)
         if status:
