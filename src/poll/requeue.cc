@@ -216,7 +216,7 @@ class Requeue {
       }
     }
     say("{} put back into the spool {}{}", plural(done_, "file", "files"), shown(config_.spool_dir),
-        done_ == 0 ? "" : ": the next run publishes what they hold, or ohip-poll --replay");
+        done_ == 0 ? "" : ": published by the next run, or by ohip-poll --replay");
     return status_;
   }
 
