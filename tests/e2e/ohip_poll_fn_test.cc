@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "e2e/process.h"
+#include "e2e/published.h"
 #include "simulator/simulator.h"
 #include "support/catch.h"
 #include "support/mock_kafka.h"
@@ -76,7 +77,9 @@ struct World {
                    {"KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap()}};
   }
 
-  std::vector<std::string> values() const { return kafka.sorted_values(kTopic, kPartitions); }
+  std::vector<std::string> values() const {
+    return sorted_values(published(kafka, kTopic, kPartitions));
+  }
 
   std::vector<std::string> handed_out() const {
     std::vector<std::string> events = ohip.handed_out("ABC");

@@ -82,6 +82,25 @@ TEST_CASE_METHOD(World, "a record has the key, the headers and the time that con
   CHECK(std::chrono::abs(now - record.timestamp) < 10min);
 }
 
+TEST_CASE_METHOD(World, "what an answer adds to its events is in each of its records") {
+  const std::string mapping =
+      R"([{"dataElement":"ROOM TYPE","operaValue":"DLXK","externalValue":1234}])";
+  const std::string reservation =
+      R"({"businessEvent":{"header":{"moduleName":"Reservation","primaryKey":7,"zone":"+01:00"},)"
+      R"("details":[{"dataElement":"RATE","newValue":2,"more":[{}]}]},)"
+      R"("businessEventId":{"id":12345678901234567890123})";
+  const std::string profile = R"({"businessEvent":{"header":{"moduleName":14,"hotelId":null}},)"
+                              R"("businessEventId":{"id":"p1"},"extra":{"a":[null]})";
+  ohip.enqueue_answer("ABC", R"({"businessEventData":[)" + reservation + "}," + profile +
+                                 R"(}],"DataValueMapping":)" + mapping + "}");
+  environment["OHIP_EXTERNAL_DATA"] = "true";
+  const Result result = poll();
+  CAPTURE(result.err);
+  CHECK(result.status == 0);
+  const std::string added = R"(,"dataValueMapping":)" + mapping + "}";
+  CHECK(values() == std::vector<std::string>{reservation + added, profile + added});
+}
+
 TEST_CASE_METHOD(World, "an empty queue is silent, and two runs share one token") {
   CHECK(poll().status == 0);
   const Result second = poll();

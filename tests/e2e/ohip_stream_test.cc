@@ -28,6 +28,25 @@ TEST_CASE("without transactions a stream goes on where the last run ended, too")
   }
 }
 
+TEST_CASE("what OHIP adds to a newEvent, and what it leaves out, is in its record as it is") {
+  StreamWorld world;
+  world.ohip.streaming().add(kChain, [](sim::Stream& stream) {
+    for (
+        const char* const event :
+        {R"("moduleName":"RESERVATION","eventName":"NEW RESERVATION","primaryKey":7,)"
+         R"("timestamp":"28-APR-24 06.18.59.028027 AM","hotelId":null,"detail":[{"elementName":)"
+         R"("NAME","newValue":"O&apos;Neil","scopeFrom":null,"more":[{}]}],"dataValueMapping":[{}])",
+         R"("moduleName":"PROFILE","eventName":"","extra":{"a":[null]})"}) {
+      stream.add("{" + std::string(event) + "}", true, std::chrono::system_clock::now());
+    }
+  });
+  const Result result = world.stream({"--drain", "--chain", kChain});
+  INFO(result.err);
+  CHECK(result.status == 0);
+  CHECK(world.held().size() == 2);
+  CHECK(world.has_all());
+}
+
 TEST_CASE("connection_init does not wait for the turn's end, which takes a second") {
   sim::Options options = StreamWorld::default_options();
   options.init_timeout = std::chrono::milliseconds(900);

@@ -186,8 +186,8 @@ TEST_CASE_METHOD(Desk, "the events of one answer go back in their order") {
 
 TEST_CASE_METHOD(Desk, "what comes back into quarantine overwrites nothing of what was there") {
   // The answer was fixed by hand, an event of it had been refused, and another like it came back.
-  put(kStem + ".json", answer_of(R"({"businessEventId":{"id":"7"},"businessEvent":")" +
-                                 std::string(2000, 'x') + R"("})"));
+  put(kStem + ".json",
+      answer_of(R"({"businessEventId":{"id":"7"},"filler":")" + std::string(2000, 'x') + R"("})"));
   put(kStem + ".1.json", kEvent, "first reason");
   put("20261123T190705.123457Z-" + kId + ".1.json", kSecond, "second reason");
   CHECK(poll({"--requeue", kStem + ".json"}).status == 0);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "e2e/process.h"
+#include "e2e/published.h"
 #include "simulator/simulator.h"
 #include "support/mock_kafka.h"
 #include "support/temporary_directory.h"
@@ -56,7 +57,9 @@ struct StreamWorld {
     return run(command, environment);
   }
 
-  std::vector<std::string> values() const { return kafka.sorted_values(kTopic, kPartitions); }
+  std::vector<std::string> values() const {
+    return sorted_values(published(kafka, kTopic, kPartitions));
+  }
 
   std::vector<std::string> held() const {
     std::vector<std::string> events = ohip.streaming().held(kChain);

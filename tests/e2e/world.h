@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "e2e/process.h"
+#include "e2e/published.h"
 #include "simulator/simulator.h"
 #include "support/catch.h"
 #include "support/mock_kafka.h"
@@ -49,9 +50,9 @@ struct World {
     return run(arguments, environment);
   }
 
-  std::vector<Stored> records() const { return kafka.read(kTopic, partitions); }
+  std::vector<Stored> records() const { return published(kafka, kTopic, partitions); }
 
-  std::vector<std::string> values() const { return kafka.sorted_values(kTopic, partitions); }
+  std::vector<std::string> values() const { return sorted_values(records()); }
 
   std::vector<std::string> handed_out(const std::string& queue = "ABC") const {
     std::vector<std::string> events = ohip.handed_out(queue);

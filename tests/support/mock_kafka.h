@@ -4,7 +4,6 @@
 //
 #include <librdkafka/rdkafka_mock.h>
 
-#include <algorithm>
 #include <chrono>
 #include <map>
 #include <string>
@@ -74,15 +73,6 @@ class MockKafka {
       all.insert(all.end(), records.begin(), records.end());
     }
     return all;
-  }
-
-  std::vector<std::string> sorted_values(const char* topic, int partitions) const {
-    std::vector<std::string> values;
-    for (Stored& record : read(topic, partitions)) {
-      values.push_back(std::move(record.value));
-    }
-    std::sort(values.begin(), values.end());
-    return values;
   }
 
  private:
