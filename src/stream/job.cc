@@ -2,16 +2,19 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/random.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/request_id.h"
 #include "base/secrets.h"
 #include "base/wakeup.h"
@@ -106,7 +109,7 @@ class Job {
     const SteadyPoint end = config_.run_for.count() > 0 ? clock_.steady() + config_.run_for
                                                         : clock_.steady() + std::chrono::hours(24);
     Session session({subscription_, config_.credentials.app_key, end, drains()},
-                    this_moment(clock_), [this] { return random(); });
+                    this_moment(clock_), random);
     while (!session.ended()) {
       take_turn(session);
     }
@@ -125,7 +128,14 @@ class Job {
     return config_.run_for.count() > 0 ? config_.run_for : Milliseconds(kUsualLife);
   }
 
-  double random() { return std::uniform_real_distribution<>(0, 1)(generator_); }
+  // 0 … 1, for waits. std::random_device may want a /dev/urandom, which a bare root has not.
+  static double random() {
+    std::uint32_t number = 0;
+    if (getrandom(&number, sizeof number, 0) != sizeof number) {
+      fail(ExitStatus::kSoftware, "getrandom failed");
+    }
+    return number / static_cast<double>(std::numeric_limits<std::uint32_t>::max());
+  }
 
   Writer::Setup writer_setup() {
     Writer::Setup setup;
@@ -364,7 +374,6 @@ class Job {
   CurlHttpClient http_;
   OAuth oauth_;
   std::string token_;
-  std::mt19937 generator_{std::random_device{}()};
   const Wakeup wakeup_;
   std::optional<Writer> writer_;
   std::optional<WebSocket> socket_;
