@@ -1,4 +1,4 @@
-# The .rpm of the portable program (scripts/portable): it needs nothing but glibc 2.28, so one serves
+# The .rpm packages of the portable program (scripts/portable): it needs nothing but glibc 2.28, so they serve
 # Oracle Linux, RHEL, Fedora and SUSE.
 set(CPACK_RPM_COMPONENT_INSTALL ON)
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
@@ -9,6 +9,10 @@ set(CPACK_RPM_PACKAGE_LICENSE "MIT AND Apache-2.0 AND curl AND BSD-2-Clause AND 
 set(CPACK_RPM_POLL_PACKAGE_NAME ohip-poll)
 set(CPACK_RPM_POLL_PACKAGE_SUMMARY "Oracle hotel business events to Kafka, without losing any")
 set(CPACK_RPM_POLL_PACKAGE_DESCRIPTION ${CPACK_DEBIAN_POLL_DESCRIPTION})
+set(CPACK_RPM_SIM_PACKAGE_NAME ohip-poll-sim)
+set(CPACK_RPM_SIM_PACKAGE_SUMMARY "A simulated OHIP and a Kafka to try ohip-poll with")
+set(CPACK_RPM_SIM_PACKAGE_DESCRIPTION ${CPACK_DEBIAN_SIM_DESCRIPTION})
+set(CPACK_RPM_SIM_PACKAGE_REQUIRES "glibc >= 2.28")
 # rpmbuild would look for what the program needs with this machine's tools, and list libc's symbols.
 set(CPACK_RPM_PACKAGE_AUTOREQ OFF)
 set(CPACK_RPM_PACKAGE_AUTOPROV OFF)
