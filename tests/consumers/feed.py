@@ -4,15 +4,18 @@ import base64
 import json
 import random
 import re
+import tempfile
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from confluent_kafka import Message, Producer
 from schema_test import ODD_ANSWERS, ODD_NEW_EVENTS, at, with_texts
-from world import TOPIC, World
+from world import PATIENCE, TOPIC, World, real_kafka, world
 
 FAST = {"OHIP_MAX_POLLS_PER_MINUTE": "0", "OHIP_DEADLINE": "10m"}
 
@@ -84,21 +87,42 @@ def publish_after_three_hours(place: World, batch: bytes) -> None:
     place.run("ohip-poll", "--replay", "--hotel", "ABC")
 
 
-def publish_copies(place: World, records: Iterable[Message], stray: Iterable = STRAY) -> None:
+def publish_copies(
+    place: World, records: Iterable[Message], stray: Iterable = STRAY, topic: str = TOPIC
+) -> None:
     """As a repeated request does."""
     producer = Producer({"bootstrap.servers": place.brokers, "acks": "all"})
     for record in records:
         producer.produce(
-            TOPIC, record.value(), record.key(), headers=record.headers(),
+            topic, record.value(), record.key(), headers=record.headers(),
             timestamp=record.timestamp()[1],
         )  # fmt: skip
     for record in stray:
-        producer.produce(TOPIC, **record)
+        producer.produce(topic, **record)
     producer.flush()
 
 
+@contextmanager
+def open_transaction(place: World, topic: str = TOPIC) -> Iterator[None]:
+    """As of a run that died in it: records that look good, at the end of each partition, and that
+    nobody may see. Given up at the end."""
+    settings = {"bootstrap.servers": place.brokers, "transactional.id": "given-up"}
+    settings["transaction.timeout.ms"] = "900000"
+    producer = Producer(settings)
+    producer.init_transactions(PATIENCE)
+    producer.begin_transaction()
+    headers = {"ce_id": "given up", "ce_source": "//given-up/externalSystem/X"}
+    for partition in producer.list_topics(topic, PATIENCE).topics[topic].partitions:
+        value = b'{"businessEventId":{"id":"given up"}}'
+        producer.produce(topic, value, "ABC/reservation/1", partition, headers=headers)
+    producer.flush()
+    yield
+    producer.abort_transaction(PATIENCE)
+
+
 def feed(place: World, count: int) -> None:
-    """Both ways, both kinds of queue, odd events; late, reordered, repeated, stray records."""
+    """Both ways, both kinds of queue, odd events; late, reordered, repeated, stray records, and
+    those of transactions that were given up, in between and at the end."""
     place.ask("/sim/events?hotel=ABC&count=20")
     late = take_a_batch(place)
     place.ask(f"/sim/events?hotel=ABC&count={count}")
@@ -113,7 +137,17 @@ def feed(place: World, count: int) -> None:
     place.run("ohip-stream", "--chain", "DEMO", "--drain")
     publish_after_three_hours(place, late)
     records = place.records()
-    publish_copies(place, random.sample(records, min(500, len(records) // 4)))
+    for copies, stray in ((random.sample(records, min(500, len(records) // 4)), STRAY), ([], [])):
+        with open_transaction(place):
+            publish_copies(place, copies, stray)
+
+
+@contextmanager
+def fed_world(count: int) -> Iterator[World]:
+    """With a real Kafka that holds all this."""
+    with tempfile.TemporaryDirectory() as directory, world(Path(directory), real_kafka) as place:
+        feed(place, count)
+        yield place
 
 
 def poll_time(text: str | None) -> datetime:

@@ -12,13 +12,13 @@ import threading
 import time
 import unittest
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from database import compare, connect, postgres
-from feed import STRAY, expected, feed
-from world import KAFKA_VERSION, ROOT, process, real_kafka, wait_for, world
+from feed import STRAY, expected, fed_world
+from world import KAFKA_VERSION, ROOT, process, wait_for
 
 FUNCTION = ROOT / "docs/consumers/function/func.py"
 EVENTS = int(os.environ.get("OHIP_POLL_CONSUMER_EVENTS", "2000"))
@@ -81,14 +81,11 @@ def batches_of(messages: list[dict], most: int = 100) -> list[bytes]:
 class Function(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        stack = ExitStack()
-        cls.addClassCleanup(stack.close)
-        cls.directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        place = stack.enter_context(world(cls.directory, real_kafka))
-        cls.client = stack.enter_context(postgres())
-        cls.db = stack.enter_context(connect(cls.client))
+        place = cls.enterClassContext(fed_world(EVENTS))
+        cls.directory = place.directory
+        cls.client = cls.enterClassContext(postgres())
+        cls.db = cls.enterClassContext(connect(cls.client))
         cls.db.execute("create role ohip_function login")
-        feed(place, EVENTS)
         cls.expected = expected(place)
         cls.rejects = len(STRAY)  # without headers they are no events either
         cls.messages = [streaming_message(record) for record in place.records()]

@@ -4,15 +4,12 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
-from contextlib import ExitStack
-from pathlib import Path
 
 from database import compare, connect, postgres
-from feed import expected, feed
-from world import KAFKA_VERSION, ROOT, TOPIC, process, real_kafka, wait_for, world
+from feed import expected, fed_world
+from world import KAFKA_VERSION, ROOT, TOPIC, process, wait_for
 
 CONSUMER = ROOT / "docs/consumers/postgres/consumer.py"
 EVENTS = int(os.environ.get("OHIP_POLL_CONSUMER_EVENTS", "20000"))
@@ -23,13 +20,9 @@ PAUSE = random.Random(os.environ.get("OHIP_POLL_SEED") or time.time_ns())
 class Postgres(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        stack = ExitStack()
-        cls.addClassCleanup(stack.close)
-        cls.directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        cls.place = stack.enter_context(world(cls.directory, real_kafka))
-        cls.client = stack.enter_context(postgres())
-        cls.db = stack.enter_context(connect(cls.client))
-        feed(cls.place, EVENTS)
+        cls.place = cls.enterClassContext(fed_world(EVENTS))
+        cls.client = cls.enterClassContext(postgres())
+        cls.db = cls.enterClassContext(connect(cls.client))
         cls.expected = expected(cls.place)
         cls.ends = {}
         for record in cls.place.records():
@@ -48,7 +41,7 @@ class Postgres(unittest.TestCase):
         return settings | self.client
 
     def consumer(self):
-        log = self.directory / "consumer.log"
+        log = self.place.directory / "consumer.log"
         return process([sys.executable, str(CONSUMER)], log, env=self.environment())
 
     def run_to_its_end(self) -> str:

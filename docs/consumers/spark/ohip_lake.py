@@ -1,16 +1,20 @@
 """The lake: what is new in the topic goes into two Delta tables, then the job ends. Schedule it,
 one run at a time; Spark 3.5.0 and Delta 3.1.0, as on OCI Data Flow.
 
-    spark-submit ohip_lake.py BROKERS TOPIC LAKE [kafka.PROPERTY=VALUE …]
+    spark-submit ohip_lake.py BROKERS TOPIC LAKE [kafka.PROPERTY=VALUE | @FILE] …
 
+FILE (as LAKE a path or an oci:// URL) has such lines: passwords are no arguments, which others see.
 LAKE/events has each event once, LAKE/state the newest event of each key, LAKE/rejects what is none.
 The topic's place is in LAKE/checkpoint. Killed anywhere, the next run does the same batch again,
-which changes nothing in what is there already.
+which changes nothing in what is there already. Without the checkpoint it does them all again.
 """
 
 import sys
+from collections.abc import Iterator
 
 from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 
@@ -56,6 +60,12 @@ def created() -> Column:
     return f.coalesce(polled, f.to_timestamp(time, "dd-MMM-yy hh.mm.ss.SSSSSS a"))
 
 
+def module() -> Column:
+    """It names a folder; of a foreign record anything, even nothing or what no disk takes."""
+    name = f.split(header("ce_type"), r"\.")[3]
+    return f.when(name.rlike("^[a-z0-9-]{1,64}$"), name).otherwise("unknown")
+
+
 def events_of(batch: DataFrame) -> DataFrame:
     """The date is the event's own: a copy, however late, meets the same partition."""
     number = f.when(header("ce_id").rlike("^[0-9]{1,38}$"), header("ce_id").cast("decimal(38,0)"))
@@ -64,7 +74,7 @@ def events_of(batch: DataFrame) -> DataFrame:
             header("ce_source").alias("source"),
             header("ce_id").alias("id"),
             header("ce_type").alias("type"),
-            f.coalesce(f.split(header("ce_type"), r"\.")[3], f.lit("unknown")).alias("module"),
+            module().alias("module"),
             f.coalesce(f.to_date(created()), f.lit("1970-01-01").cast("date")).alias("date"),
             created().alias("created"),
             header("ce_subject").alias("subject"),
@@ -116,7 +126,36 @@ def merge_rejects(target: DeltaTable, batch: DataFrame) -> None:
         merge.whenNotMatchedInsertAll().execute()
 
 
-def run(brokers: str, topic: str, lake: str, *properties: str) -> None:
+def topic_id(spark: SparkSession, topic: str, properties: dict[str, str]) -> str:
+    """Another one when the topic is made anew; where Kafka has no such thing, always the same."""
+    kafka = spark._jvm.java.util.Properties()
+    for name, value in properties.items():
+        if name.startswith("kafka."):
+            kafka.setProperty(name.removeprefix("kafka."), value)
+    admin = spark._jvm.org.apache.kafka.clients.admin.AdminClient.create(kafka)
+    try:
+        return admin.describeTopics([topic]).allTopicNames().get()[topic].topicId().toString()
+    finally:
+        admin.close()
+
+
+def exists(spark: SparkSession, path: str) -> bool:
+    place = spark._jvm.org.apache.hadoop.fs.Path(path)
+    return place.getFileSystem(spark._jsc.hadoopConfiguration()).exists(place)
+
+
+def given(spark: SparkSession, arguments: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for argument in arguments:
+        lines = [argument]
+        if argument.startswith("@"):
+            lines = [row.value for row in spark.read.text(argument[1:]).collect()]
+        for line in lines:
+            name, equals, setting = line.strip().partition("=")
+            if equals and not name.startswith("#"):
+                yield name.strip(), setting.strip()
+
+
+def run(brokers: str, topic: str, lake: str, *arguments: str) -> None:
     spark = session()
     events_table = table(spark, f"{lake}/events", EVENT, "date", "module")
     state_table = table(spark, f"{lake}/state", EVENT)
@@ -140,11 +179,26 @@ def run(brokers: str, topic: str, lake: str, *properties: str) -> None:
         "kafka.isolation.level": "read_committed",
         "maxOffsetsPerTrigger": "200000",
     }
-    options |= dict(given.split("=", 1) for given in properties)
+    options |= dict(given(spark, arguments))
+    # Offsets say nothing about another topic of the same name: it would be skipped up to there.
+    place = f"{lake}/checkpoint/{topic}-{topic_id(spark, topic, options)}"
+    made_anew = exists(spark, f"{lake}/checkpoint") and not exists(spark, place)
     stream = spark.readStream.format("kafka").options(**options).load()
     writer = stream.writeStream.foreachBatch(store).trigger(availableNow=True)
-    writer.option("checkpointLocation", f"{lake}/checkpoint").start().awaitTermination()
+    writer.option("checkpointLocation", place).start().awaitTermination()
+    if made_anew:
+        sys.exit(
+            f"ohip-lake: error: {topic} was made anew: it has been read from its beginning, what"
+            " the old one held unread is lost (reconcile with OPERA). The next run is as usual"
+        )
 
 
 if __name__ == "__main__":
-    run(*sys.argv[1:])
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    try:
+        run(*sys.argv[1:])
+    except PySparkException as error:
+        sys.exit(f"ohip-lake: error: {' '.join(str(error).partition('JVM stack')[0].split())}")
+    except Py4JJavaError as error:
+        sys.exit(f"ohip-lake: error: {error.java_exception.getMessage()}")
