@@ -58,16 +58,21 @@ class Job(subprocess.Popen):
             )  # fmt: skip
 
     def ended(self) -> str:
-        """Its cost; the memory is its largest process's."""
+        """Its cost; the memory is Java's at most: ru_maxrss begins with the parent's."""
+        most = "0"
 
         def reaped():
+            nonlocal most
+            with suppress(OSError):
+                shown = Path(f"/proc/{self.pid}/status").read_text()
+                most = next((x.split()[1] for x in shown.splitlines() if "VmHWM" in x), most)
             pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             return (status, usage) if pid else None
 
         status, usage = wait_for("the job ends", reaped, PATIENCE)
         self.returncode = os.waitstatus_to_exitcode(status)
         seconds, cpu = time.monotonic() - self.begin, usage.ru_utime + usage.ru_stime
-        return f"{seconds:.0f} s, {cpu:.0f} CPU s, {usage.ru_maxrss // 1024} MiB"
+        return f"{seconds:.0f} s, {cpu:.0f} CPU s, {int(most) // 1024} MiB"
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
