@@ -240,6 +240,14 @@ void choose_mode(Config& config, const Options& options) {
   }
 }
 
+// Who lists the processes of the machine reads their command lines.
+void check_no_password(const Config& config, const Options& options) {
+  const auto option = options.settings.find("OHIP_PUSHGATEWAY_URL");
+  if (option != options.settings.end() && !url_password(config.pushgateway_url).empty()) {
+    reject(option->second, "no password on the command line; set OHIP_PUSHGATEWAY_URL");
+  }
+}
+
 // libcurl would not use HTTPS_PROXY for http, which is to this machine.
 void drop_needless_proxy(Config& config) {
   if (!config.gateway.url.starts_with("https:")) {
@@ -255,6 +263,7 @@ void keep_secrets(const Config& config) {
   keep_secret(c.password);
   keep_secret(proxy_password(config.proxy));
   keep_secret(config.ping_url);
+  keep_secret(url_password(config.pushgateway_url));
   for (const auto& [property, value] : config.kafka) {
     if (is_secret(property)) {
       keep_secret(value);
@@ -300,6 +309,7 @@ Config load_config(const Options& options, const Environment& environment) {
     assign(setting, layers, config);
   }
   config.config_file = config_file;
+  check_no_password(config, options);
   choose_mode(config, options);
   config.requeue = options.requeue;
   choose_hotels(config, options);

@@ -93,6 +93,7 @@ struct Config {
   bool spool_dir_named = false;        // by the user, who relies on it
   std::filesystem::path metrics_file;  // empty: none
   std::string ping_url;                // empty: none; whoever knows it can send false pings
+  std::string pushgateway_url;         // empty: none; may hold a password
   Milliseconds alert_after{0};         // how long unavailability is no failure
 };
 

@@ -13,6 +13,10 @@
 namespace ohip {
 namespace {
 
+constexpr const char* kSpelling =
+    "special characters of its user name and password are spelled %XX (%2F for /, %23 for #, "
+    "%3F for ?, %40 for @, %3A for :, %25 for %)";
+
 class Url {
  public:
   explicit Url(const std::string& text, unsigned int flags = 0) : handle_(curl_url()) {
@@ -92,6 +96,40 @@ std::string parse_url(const std::string& text) {
   return normal;
 }
 
+std::string parse_pushgateway_url(const std::string& text) {
+  const std::size_t path = text.find('/', text.find("://") + 3);
+  if (text.find_first_of("?#") != std::string::npos ||
+      text.find('@', std::min(path, text.size())) != std::string::npos) {
+    fail(ExitStatus::kConfig, "must not hold a query or a fragment; {}", kSpelling);
+  }
+  try {
+    const Url url(text);
+    const std::string scheme = url.get(CURLUPART_SCHEME);
+    if (scheme != "https" &&
+        !(scheme == "http" && is_loopback(lower_case(url.get(CURLUPART_HOST))))) {
+      fail(ExitStatus::kConfig, "must be https:// (http:// is for this machine only)");
+    }
+    std::string normal = url.get(CURLUPART_URL);
+    normal.erase(normal.find_last_not_of('/') + 1);
+    return normal;
+  } catch (const Error& error) {
+    fail(error.status(), "{}; {}", error.what(), kSpelling);
+  }
+}
+
+std::string url_password(const std::string& text) {
+  if (text.empty()) {
+    return {};
+  }
+  const Url url(text);
+  for (const CURLUPart part : {CURLUPART_PASSWORD, CURLUPART_USER}) {
+    if (url.has(part)) {
+      return url.get(part, CURLU_URLDECODE);
+    }
+  }
+  return {};
+}
+
 Gateway parse_gateway_url(const std::string& text) {
   constexpr std::string_view kUsual = "https://";
   const std::string url = parse_url(text);
@@ -100,9 +138,6 @@ Gateway parse_gateway_url(const std::string& text) {
 }
 
 std::string parse_proxy(const std::string& text) {
-  constexpr const char* kSpelling =
-      "special characters of its user name and password are spelled %XX (%2F for /, %23 for #, "
-      "%3F for ?, %40 for @, %3A for :, %25 for %)";
   constexpr std::array kSchemes = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
   if (text.empty()) {
     return text;

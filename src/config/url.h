@@ -12,6 +12,14 @@ namespace ohip {
 std::string parse_url(const std::string& text);
 Gateway parse_gateway_url(const std::string& text);
 
+// Of a Prometheus Pushgateway: as above, but a user name and a password may stand in it, the
+// special characters in them spelled %XX. Throws Error kConfig "why", which repeats nothing of the
+// text.
+std::string parse_pushgateway_url(const std::string& text);
+
+// What it is told as password, or as user name where there is no other; empty: neither.
+std::string url_password(const std::string& url);
+
 // A proxy in libcurl's notation, or empty for none. Throws Error kConfig "why", which repeats
 // nothing of the text: what libcurl takes for a port or a path may be part of a password.
 std::string parse_proxy(const std::string& text);

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "poll/job.h"
+#include "report/metrics.h"
+#include "report/pushgateway.h"
 #include "report/report.h"
 #include "report/tell.h"
 #include "report/watchdog.h"
@@ -21,6 +23,7 @@ using namespace std::chrono_literals;
 // After the last poll: the job publishes what is already ours (5 s), a watchdog that does not
 // answer is given up (6 s), and a deadline told in whole seconds is a little earlier than it seems.
 constexpr Milliseconds kReserve = 5s + 6s + 2s;
+constexpr Milliseconds kToPush = 6s;  // the same for a Pushgateway, where there is one
 constexpr Milliseconds kShortest = 2s;
 
 Milliseconds time_left(const FnCall& call, const Clock& clock) {
@@ -62,11 +65,17 @@ RunReport run(const FnCall& call, const Options& options, const Environment& env
               Clock& clock, const Stop& stop) {
   const Milliseconds left = time_left(call, clock);
   const Config configured = load_config(options, environment);
-  const Config config = load_config(adapted(options, configured, left), environment);
+  const Milliseconds to_push = configured.pushgateway_url.empty() ? 0ms : kToPush;
+  const Config config = load_config(adapted(options, configured, left - to_push), environment);
   const Log log(config.log_level, config.log_format, call.id);
   Watchdog watchdog(config, log);
   tell(log, "the watchdog is not told that the run began", [&] { watchdog.run_began(); });
   RunReport report = run_job(config, clock, stop, log);
+  tell(log, "the metrics are not pushed", [&] {
+    if (Pushgateway pushgateway(config, log); pushgateway.is_wanted()) {
+      pushgateway.push(metrics_text(pushgateway.last(), pushgateway.label(), report, clock.now()));
+    }
+  });
   tell(log, "the watchdog is not told how the run ended",
        [&] { watchdog.run_ended(report.status); });
   return report;

@@ -312,7 +312,7 @@ class Exchange {
     const bool bodyless = response_.status == 204 || response_.status == 304;
     const bool has_length = header(easy_, "Content-Length").value_or("0") != "0";
     const bool has_coding = header(easy_, "Transfer-Encoding").has_value();
-    return code == CURLE_OK && head_ended_ && !request_.form &&
+    return code == CURLE_OK && head_ended_ && !request_.form && !request_.put &&
            !(bodyless ? has_length || has_coding : has_length && has_coding);
   }
 
@@ -445,9 +445,10 @@ void set_request(CURL* easy, const HttpRequest& request, const HeaderList& heade
   set(easy, CURLOPT_URL, request.url.c_str());
   set(easy, CURLOPT_HTTPHEADER, headers.get());
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, long{request.connect_timeout.count()});
-  if (request.form) {
-    set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.form->size()));
-    set(easy, CURLOPT_POSTFIELDS, request.form->data());
+  set(easy, CURLOPT_CUSTOMREQUEST, request.put ? "PUT" : nullptr);
+  if (const auto& body = request.form ? request.form : request.put; body) {
+    set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
+    set(easy, CURLOPT_POSTFIELDS, body->data());
     set(easy, CURLOPT_POST, 1L);
   } else {
     set(easy, CURLOPT_HTTPGET, 1L);

@@ -23,6 +23,7 @@ struct HttpRequest {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
   std::optional<std::string> form;       // set: POST of an application/x-www-form-urlencoded body
+  std::optional<std::string> put = {};   // set: PUT of this body, whose type is among the headers
   Milliseconds connect_timeout{10'000};  // of each try to connect: name, proxy and TLS included
   Milliseconds answer_timeout{30'000};   // from the sending on until the last byte
   const Deadline* deadline = nullptr;    // of the run: nothing is waited for beyond it. Null: none.

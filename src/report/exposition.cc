@@ -22,15 +22,10 @@ std::string quoted(const std::string& text) {
   return out.str();
 }
 
-// What an earlier run left; nothing where it cannot be understood.
-Series read_series(const std::filesystem::path& file) {
+// What cannot be understood is not there.
+Series series_of(const std::string& text) {
   Series series;
-  struct stat status = {};
-  if (lstat(file.c_str(), &status) != 0 && errno == ENOENT) {
-    return series;
-  }
-  open_file(file, O_RDONLY, ExitStatus::kSpool);  // throws for what is no file of ours
-  std::istringstream lines(read_file(file, ExitStatus::kSpool));
+  std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const std::size_t blank = line.rfind(' ');
     double value = 0;
@@ -43,6 +38,10 @@ Series read_series(const std::filesystem::path& file) {
   return series;
 }
 
+std::string label_of(const std::string& file) {
+  return fmt::format("file={}", quoted(file));
+}
+
 }  // namespace
 
 double seconds(TimePoint time) {
@@ -50,8 +49,20 @@ double seconds(TimePoint time) {
       std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
 }
 
+std::string read_figures(const std::filesystem::path& file) {
+  struct stat status = {};
+  if (lstat(file.c_str(), &status) != 0 && errno == ENOENT) {
+    return {};
+  }
+  open_file(file, O_RDONLY, ExitStatus::kSpool);  // throws for what is no file of ours
+  return read_file(file, ExitStatus::kSpool);
+}
+
+Exposition::Exposition(const std::string& before, const std::string& label)
+    : before_(series_of(before)), label_(label_of(label)) {}
+
 Exposition::Exposition(const std::filesystem::path& file, std::string_view prefix)
-    : before_(read_series(file)), label_(fmt::format("file={}", quoted(file.filename()))) {
+    : Exposition(read_figures(file), file.filename().string()) {
   for (const auto& [series, value] : before_) {
     if (!series.starts_with(prefix)) {
       throw Error(ExitStatus::kSpool,

@@ -18,12 +18,18 @@ using Series = std::map<std::string, double, std::less<>>;
 // Since 1970, whole ones.
 double seconds(TimePoint time);
 
+// What an earlier run left there, empty where there is no such file. Throws Error kSpool.
+std::string read_figures(const std::filesystem::path& file);
+
 // A file of Prometheus' text format while it is made anew, and what it held before.
 class Exposition {
  public:
   // prefix: of all families. Throws Error kSpool, also for a file with figures of another program,
   // which would be lost; what cannot be understood is not there.
   Exposition(const std::filesystem::path& file, std::string_view prefix);
+
+  // The same without a file: before is the text that was made last, label the text in its place.
+  Exposition(const std::string& before, const std::string& label);
 
   // What the names of a family's series begin with.
   std::string beginning(std::string_view name) const { return fmt::format("{}{{{}", name, label_); }

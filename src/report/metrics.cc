@@ -108,14 +108,23 @@ void add_hotels(Exposition& metrics, const std::vector<QueueReport>& queues, Tim
   }
 }
 
+std::string filled(Exposition metrics, const RunReport& report, TimePoint now) {
+  add_run(metrics, report, now);
+  add_hotels(metrics, bounded(report.queues), now);
+  return metrics.text();
+}
+
 }  // namespace
 
 void write_metrics(const std::filesystem::path& file, const RunReport& report, TimePoint now) {
   constexpr mode_t kReadableByAll = 0644;
-  Exposition metrics(file, "ohip_poll_");
-  add_run(metrics, report, now);
-  add_hotels(metrics, bounded(report.queues), now);
-  replace_file(file, metrics.text(), ExitStatus::kSpool, kReadableByAll);
+  replace_file(file, filled(Exposition(file, "ohip_poll_"), report, now), ExitStatus::kSpool,
+               kReadableByAll);
+}
+
+std::string metrics_text(const std::string& before, const std::string& label,
+                         const RunReport& report, TimePoint now) {
+  return filled(Exposition(before, label), report, now);
 }
 
 }  // namespace ohip

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "base/clock.h"
 #include "report/report.h"
@@ -13,5 +14,9 @@ namespace ohip {
 // more than 500 hotels the rest, in the order of their codes, are summed up as hotel="other".
 // Throws Error kSpool.
 void write_metrics(const std::filesystem::path& file, const RunReport& report, TimePoint now);
+
+// The same figures as a text, those of the last one carried on; label: stands for the file's name.
+std::string metrics_text(const std::string& before, const std::string& label,
+                         const RunReport& report, TimePoint now);
 
 }  // namespace ohip

@@ -15,4 +15,11 @@ void tell(const Log& log, std::string_view what_is_not_done,
   }
 }
 
+Route route_of_telling(const Config& config, const std::string& url) {
+  return {.ca_file = {},
+          .proxy = url.starts_with("https:") ? config.proxy : std::string(),
+          .no_proxy = config.no_proxy,
+          .proxy_login = config.proxy_login};
+}
+
 }  // namespace ohip

@@ -4,6 +4,7 @@
 
 #include "base/request_id.h"
 #include "http/client.h"
+#include "report/tell.h"
 
 namespace ohip {
 namespace {
@@ -32,20 +33,10 @@ void Watchdog::run_ended(ExitStatus status) {
   }
 }
 
-// The system's roots, because the configured ones are the gateway's. Its proxy is HTTPS_PROXY,
-// which is not for what is not encrypted.
-Route Watchdog::route() const {
-  const bool encrypted = config_.ping_url.starts_with("https:");
-  return {.ca_file = {},
-          .proxy = encrypted ? config_.proxy : std::string(),
-          .no_proxy = config_.no_proxy,
-          .proxy_login = config_.proxy_login};
-}
-
 // The url is not logged: whoever has it can send false pings.
 void Watchdog::ping(const std::string& what) const {
   try {
-    CurlHttpClient http(route());
+    CurlHttpClient http(route_of_telling(config_, config_.ping_url));
     HttpRequest request;
     request.url = fmt::format("{}/{}?rid={}", config_.ping_url, what, rid_);
     request.connect_timeout = kTimeout;

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "http/route.h"
 
 namespace ohip {
 
@@ -23,7 +22,6 @@ class Watchdog {
   void run_ended(ExitStatus status);
 
  private:
-  Route route() const;
   void ping(const std::string& what) const;
 
   const Config& config_;

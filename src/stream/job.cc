@@ -24,7 +24,6 @@
 #include "kafka/transactional_sink.h"
 #include "ohip/access_token.h"
 #include "ohip/oauth.h"
-#include "report/tell.h"
 #include "spool/spool.h"
 #include "stream/session.h"
 #include "stream/stream_name.h"
@@ -83,13 +82,13 @@ std::optional<Spool> open_spool(const Config& config, const StreamName& name, co
 
 class Job {
  public:
-  Job(const Config& config, Clock& clock, const Stop& stop, const Log& log, StreamMetrics& metrics,
-      StreamReport& report)
+  Job(const Config& config, Clock& clock, const Stop& stop, const Log& log,
+      const std::function<void(const StreamReport&)>& show, StreamReport& report)
       : config_(config),
         clock_(clock),
         stop_(stop),
         log_(log),
-        metrics_(metrics),
+        show_(show),
         report_(report),
         name_(config),
         subscription_(subscription_of(config)),
@@ -307,8 +306,7 @@ class Job {
     shown_connected_ = report_.connected;
     next_metrics_ = clock_.steady() + kMetricsInterval;
     take_written();
-    tell(log_, "the metrics are not written",
-         [&] { metrics_.write(report_, clock_.now(), false); });
+    show_(report_);
   }
 
   void take_written() {
@@ -364,7 +362,7 @@ class Job {
   Clock& clock_;
   const Stop& stop_;
   const Log& log_;
-  StreamMetrics& metrics_;
+  const std::function<void(const StreamReport&)>& show_;
   StreamReport& report_;
   const StreamName name_;
   const Subscription subscription_;
@@ -393,14 +391,14 @@ void summarize(const StreamReport& report, const Log& log) {
 }  // namespace
 
 StreamReport run_stream_job(const Config& config, Clock& clock, const Stop& stop, const Log& log,
-                            StreamMetrics& metrics) {
+                            const std::function<void(const StreamReport&)>& show) {
   StreamReport report;
   report.run_id = log.run_id();
   report.chain = config.chain;
   report.begin = clock.now();
   const SteadyPoint begin = clock.steady();
   try {
-    Job(config, clock, stop, log, metrics, report).run();
+    Job(config, clock, stop, log, show, report).run();
   } catch (const Error& error) {
     log.error(error);
     report.add(error);

@@ -9,6 +9,7 @@
 #include "config/command_line.h"
 #include "config/config.h"
 #include "config/kafka_properties.h"
+#include "report/pushgateway.h"
 #include "report/tell.h"
 #include "report/watchdog.h"
 #include "stream/check.h"
@@ -36,13 +37,20 @@ ExitStatus run(int argc, char** argv) {
   Watchdog watchdog(config, log);
   tell(log, "the watchdog is not told that the run began", [&] { watchdog.run_began(); });
   StreamMetrics metrics(config.metrics_file);
-  const StreamReport report = run_stream_job(config, clock, stop, log, metrics);
+  Pushgateway pushgateway(config, log);
+  StreamPush push(pushgateway);
+  const auto show = [&](const StreamReport& at, bool ended) {
+    tell(log, "the metrics are not written", [&] { metrics.write(at, clock.now(), ended); });
+    tell(log, "the metrics are not pushed", [&] { push.push(at, clock.now(), ended); });
+  };
+  const StreamReport report =
+      run_stream_job(config, clock, stop, log, [&](const StreamReport& at) { show(at, false); });
   tell(log, "the report is not printed", [&] {
     if (config.report_json) {
       print(to_json(report) + '\n');
     }
   });
-  tell(log, "the metrics are not written", [&] { metrics.write(report, clock.now(), true); });
+  show(report, true);
   tell(log, "the watchdog is not told how the run ended",
        [&] { watchdog.run_ended(report.status); });
   return report.status;

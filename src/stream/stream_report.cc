@@ -53,6 +53,55 @@ Counts since(const Counts& told, Counts counts) {
   return counts;
 }
 
+// told: what is in the counters already.
+std::string filled(Exposition metrics, const StreamReport& told, const StreamReport& report,
+                   TimePoint now, bool ended) {
+  const auto last_known = [&](std::string_view name, std::string_view help, double value,
+                              bool known) {
+    metrics.gauge(name, help, known ? value : metrics.earlier(metrics.series(name)));
+  };
+  const TimePoint quiet = std::max(report.quiet, report.position.quiet);
+  metrics.family("ohip_stream_info", "The program's version.");
+  metrics.value(metrics.series("ohip_stream_info", "version", kVersion), 1);
+  metrics.gauge("ohip_stream_connected", "1: a subscription stands.", report.connected ? 1 : 0);
+  metrics.gauge("ohip_stream_updated_timestamp_seconds", "When this was written.", seconds(now));
+  last_known("ohip_stream_last_run_timestamp_seconds", "When the last run ended.", seconds(now),
+             ended);
+  last_known("ohip_stream_last_run_exit_status", "Its exit status.",
+             static_cast<double>(report.status), ended);
+  last_known("ohip_stream_last_success_timestamp_seconds",
+             "When the last run with exit status 0 ended; 0: never.", seconds(now),
+             ended && report.status == ExitStatus::kOk);
+  last_known("ohip_stream_last_event_timestamp_seconds",
+             "When the last event that Kafka has was received; 0: never.",
+             seconds(report.position.received), report.position.received != TimePoint{});
+  last_known("ohip_stream_quiet_timestamp_seconds",
+             "Until when OHIP is known to have had nothing that Kafka has not; 0: never.",
+             seconds(quiet), quiet != TimePoint{});
+  metrics.counter("ohip_stream_token_fetches_total", "Access tokens asked for.",
+                  report.token_fetches - told.token_fetches);
+  metrics.counter("ohip_stream_connections_total", "Web sockets opened.",
+                  report.connections - told.connections);
+  metrics.counter("ohip_stream_events_taken_total", "Events that came from OHIP.",
+                  report.taken - told.taken);
+  metrics.counter("ohip_stream_events_quarantined_total",
+                  "Events quarantined, or only reported where there is no spool directory.",
+                  report.quarantined - told.quarantined);
+  metrics.counter("ohip_stream_possible_gaps_total",
+                  "Times that events may be missing between two that came.",
+                  possible_gaps(report) - possible_gaps(told));
+  metrics.counter("ohip_stream_commits_total", "Positions committed.",
+                  report.commits - told.commits);
+  metrics.counters("ohip_stream_events_delivered_total", "Events that Kafka has stored.", "type",
+                   since(told.delivered_by_type, report.delivered_by_type));
+  metrics.counters("ohip_stream_closes_total", "Ends of web sockets, by code.", "code",
+                   since(told.closes, report.closes));
+  const Counts runs = {{fmt::to_string(static_cast<int>(report.status)), 1}};
+  metrics.counters("ohip_stream_runs_total", "Runs that ended, by exit status.", "status",
+                   ended ? runs : Counts{});
+  return metrics.text();
+}
+
 }  // namespace
 
 void StreamReport::add(const Error& problem) {
@@ -92,53 +141,24 @@ void StreamMetrics::write(const StreamReport& report, TimePoint now, bool ended)
   if (file_.empty() || report.held) {
     return;
   }
-  Exposition metrics(file_, "ohip_stream_");
-  const auto last_known = [&](std::string_view name, std::string_view help, double value,
-                              bool known) {
-    metrics.gauge(name, help, known ? value : metrics.earlier(metrics.series(name)));
-  };
-  const TimePoint quiet = std::max(report.quiet, report.position.quiet);
-  metrics.family("ohip_stream_info", "The program's version.");
-  metrics.value(metrics.series("ohip_stream_info", "version", kVersion), 1);
-  metrics.gauge("ohip_stream_connected", "1: a subscription stands.", report.connected ? 1 : 0);
-  metrics.gauge("ohip_stream_updated_timestamp_seconds", "When this was written.", seconds(now));
-  last_known("ohip_stream_last_run_timestamp_seconds", "When the last run ended.", seconds(now),
-             ended);
-  last_known("ohip_stream_last_run_exit_status", "Its exit status.",
-             static_cast<double>(report.status), ended);
-  last_known("ohip_stream_last_success_timestamp_seconds",
-             "When the last run with exit status 0 ended; 0: never.", seconds(now),
-             ended && report.status == ExitStatus::kOk);
-  last_known("ohip_stream_last_event_timestamp_seconds",
-             "When the last event that Kafka has was received; 0: never.",
-             seconds(report.position.received), report.position.received != TimePoint{});
-  last_known("ohip_stream_quiet_timestamp_seconds",
-             "Until when OHIP is known to have had nothing that Kafka has not; 0: never.",
-             seconds(quiet), quiet != TimePoint{});
-  metrics.counter("ohip_stream_token_fetches_total", "Access tokens asked for.",
-                  report.token_fetches - told_.token_fetches);
-  metrics.counter("ohip_stream_connections_total", "Web sockets opened.",
-                  report.connections - told_.connections);
-  metrics.counter("ohip_stream_events_taken_total", "Events that came from OHIP.",
-                  report.taken - told_.taken);
-  metrics.counter("ohip_stream_events_quarantined_total",
-                  "Events quarantined, or only reported where there is no spool directory.",
-                  report.quarantined - told_.quarantined);
-  metrics.counter("ohip_stream_possible_gaps_total",
-                  "Times that events may be missing between two that came.",
-                  possible_gaps(report) - possible_gaps(told_));
-  metrics.counter("ohip_stream_commits_total", "Positions committed.",
-                  report.commits - told_.commits);
-  metrics.counters("ohip_stream_events_delivered_total", "Events that Kafka has stored.", "type",
-                   since(told_.delivered_by_type, report.delivered_by_type));
-  metrics.counters("ohip_stream_closes_total", "Ends of web sockets, by code.", "code",
-                   since(told_.closes, report.closes));
-  const Counts runs = {{fmt::to_string(static_cast<int>(report.status)), 1}};
-  metrics.counters("ohip_stream_runs_total", "Runs that ended, by exit status.", "status",
-                   ended ? runs : Counts{});
   constexpr mode_t kReadableByAll = 0644;
-  replace_file(file_, metrics.text(), ExitStatus::kSpool, kReadableByAll);
+  replace_file(file_, filled(Exposition(file_, "ohip_stream_"), told_, report, now, ended),
+               ExitStatus::kSpool, kReadableByAll);
   told_ = report;
+}
+
+void StreamPush::push(const StreamReport& report, TimePoint now, bool ended) {
+  if (!pushgateway_.is_wanted() || report.held || (!ended && pushgateway_.is_busy())) {
+    return;
+  }
+  const std::string text =
+      filled(Exposition(pushgateway_.last(), pushgateway_.label()), told_, report, now, ended);
+  told_ = report;
+  if (ended) {
+    pushgateway_.push(text);
+  } else {
+    pushgateway_.begin(text);
+  }
 }
 
 }  // namespace ohip

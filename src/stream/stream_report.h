@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "report/pushgateway.h"
 #include "stream/position.h"
 
 namespace ohip {
@@ -52,6 +53,20 @@ class StreamMetrics {
  private:
   std::filesystem::path file_;
   StreamReport told_;  // what is in the counters already
+};
+
+// The same figures for a Pushgateway, which is kept. Not thread-safe.
+class StreamPush {
+ public:
+  explicit StreamPush(Pushgateway& pushgateway) : pushgateway_(pushgateway) {}
+
+  // At a run's end it waits, for some seconds at most; before, only what a last push leaves free is
+  // pushed.
+  void push(const StreamReport& report, TimePoint now, bool ended);
+
+ private:
+  Pushgateway& pushgateway_;
+  StreamReport told_;
 };
 
 }  // namespace ohip

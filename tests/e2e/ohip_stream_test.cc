@@ -1,6 +1,7 @@
 // ohip-stream, as users run it, between a simulated OHIP and librdkafka's mock cluster, which has
 // no transactions: the profile for OCI Streaming. tests/kafka/cluster/ has the other one.
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "e2e/pushgateway.h"
 #include "e2e/stream_world.h"
 #include "support/catch.h"
 
@@ -103,6 +105,35 @@ TEST_CASE("an application that OHIP does not know is turned away at the upgrade"
   const Result result = world.stream({"--drain", "--chain", kChain});
   INFO(result.err);
   CHECK(result.status == 78);
+}
+
+TEST_CASE_METHOD(StreamWorld, "a stream's figures are pushed while it runs, and at its end") {
+  const RealPushgateway gateway;
+  environment["OHIP_PUSHGATEWAY_URL"] = gateway.url();
+  const std::string labels =
+      "{file=\"CHAIN\",instance=\"" + ohip.url() + "/CHAIN\",job=\"ohip-stream\"";
+  add(3);
+  Process process(command({"--run-for", "2m"}), environment, spool / "out", spool / "err");
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (gateway.figure("ohip_stream_connected" + labels + "}") != "1") {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  process.signal(SIGTERM);
+  CHECK(process.wait() == 0);
+  CHECK(gateway.figure("ohip_stream_connected" + labels + "}") == "0");
+  CHECK(gateway.figure("ohip_stream_events_taken_total" + labels + "}") == "3");
+  CHECK(gateway.figure("ohip_stream_runs_total" + labels + R"(,status="0"})") == "1");
+}
+
+TEST_CASE_METHOD(StreamWorld, "a Pushgateway that is not there is one warning of a stream's run") {
+  environment["OHIP_PUSHGATEWAY_URL"] = "http://127.0.0.1:1";
+  add(3);
+  const Result result = stream({"--chain", kChain, "--drain"});
+  CHECK(result.status == 0);
+  CHECK(has_all());
+  CHECK(result.err.starts_with("ohip-stream: warning: the metrics are not pushed: "));
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
 }
 
 }  // namespace ohip::test
