@@ -2,6 +2,7 @@
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,6 +58,18 @@ bool stderr_is_journal() {
          fmt::format("{}:{}", file.st_dev, file.st_ino) == stream;
 }
 
+bool can_overwrite() {
+  const char* terminal = std::getenv("TERM");
+  return terminal != nullptr && *terminal != '\0' && terminal != std::string_view("dumb");
+}
+
+// Of the terminal; it may be made wider or narrower meanwhile.
+std::size_t columns() {
+  constexpr std::size_t kUsual = 80;
+  winsize size = {};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
+}
+
 // What a person can read, and the journal takes as one line.
 std::string readable(std::string_view text) {
   constexpr std::size_t kMost = 2'000;
@@ -73,15 +86,12 @@ void add(Json& json, const char* name, std::string_view text) {
 
 }  // namespace
 
-LogLevel as_watched(LogLevel level) {
-  return level == LogLevel::kWarning && isatty(STDERR_FILENO) != 0 ? LogLevel::kInfo : level;
-}
-
 Log::Log(LogLevel level, LogFormat format, std::string run_id)
     : level_(level),
       format_(format),
       run_id_(std::move(run_id)),
-      in_journal_(stderr_is_journal()) {}
+      in_journal_(stderr_is_journal()),
+      is_watched_(level >= LogLevel::kWarning && isatty(STDERR_FILENO) != 0) {}
 
 void Log::error(const Error& error, std::string_view subject) const noexcept {
   try {
@@ -111,9 +121,12 @@ void Log::write_error(const Error& error, std::string_view subject) const {
 }
 
 void Log::write(LogLevel level, fmt::string_view format, fmt::format_args args) const noexcept {
-  if (level > level_) {
-    return;
+  if (level <= level_) {
+    say(level, format, args);
   }
+}
+
+void Log::say(LogLevel level, fmt::string_view format, fmt::format_args args) const noexcept {
   try {
     const std::string message = fmt::vformat(format, args);
     write_line(level, format_ == LogFormat::kJson ? json(level, message, {}, nullptr)
@@ -167,7 +180,7 @@ std::string Log::json(LogLevel level, std::string_view message, std::string_view
 }
 
 bool Log::on_terminal() const {
-  return level_ >= LogLevel::kInfo && format_ == LogFormat::kText && isatty(STDERR_FILENO) != 0;
+  return is_watched_ && format_ == LogFormat::kText && can_overwrite();
 }
 
 void Log::status_line(std::string_view text) const noexcept {
@@ -176,7 +189,7 @@ void Log::status_line(std::string_view text) const noexcept {
   }
   has_status_line_ = !text.empty();
   try {
-    put(fmt::format("{}{}", kEraseLine, text));
+    put(fmt::format("{}{}", kEraseLine, text.substr(0, columns() - 1)));
   } catch (...) {
     // As in error().
   }

@@ -76,7 +76,7 @@ class Job {
   void say_where_nothing_waits() const {
     std::error_code error;
     if (std::filesystem::exists(config_.spool_dir, error)) {
-      shared_.log.info("nothing waits in the spool {}", config_.spool_dir.string());
+      shared_.log.notice("nothing waits in the spool {}", config_.spool_dir.string());
     } else {
       shared_.log.warning("there is no spool at {}; --spool-dir names another",
                           config_.spool_dir.string());
@@ -158,7 +158,7 @@ class Job {
         if (run->report().status != ExitStatus::kOk) {
           findings.add(run->queue().label(), problem);
         } else {
-          shared_.log.info("{}: not yet an alert: {}", run->queue().label(), problem.what());
+          shared_.log.notice("{}: not yet an alert: {}", run->queue().label(), problem.what());
         }
       }
     }
@@ -237,14 +237,14 @@ void summarize(const RunReport& report, const Log& log) {
   const QueueReport total = report.total();
   const auto not_polled = std::count_if(report.queues.begin(), report.queues.end(),
                                         [](const QueueReport& queue) { return queue.not_polled; });
-  log.info("{}: {} taken, {} delivered, {} quarantined, {} in {:.1f} s{}",
-           plural(report.queues.size(), "queue", "queues"), total.taken, total.delivered,
-           total.quarantined, plural(total.polls, "poll", "polls"),
-           std::chrono::duration<double>(report.duration).count(),
-           not_polled == 0
-               ? ""
-               : fmt::format("; {} not polled: they are the next run's first",
-                             plural(static_cast<std::size_t>(not_polled), "queue", "queues")));
+  log.notice("{}: {} taken, {} delivered, {} quarantined, {} in {:.1f} s{}",
+             plural(report.queues.size(), "queue", "queues"), total.taken, total.delivered,
+             total.quarantined, plural(total.polls, "poll", "polls"),
+             std::chrono::duration<double>(report.duration).count(),
+             not_polled == 0
+                 ? ""
+                 : fmt::format("; {} not polled: they are the next run's first",
+                               plural(static_cast<std::size_t>(not_polled), "queue", "queues")));
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ ExitStatus start(int argc, char** argv) {
   leave_sasl_plugins_out(config.kafka);
   const Stop stop;
   SystemClock clock(stop);
-  const Log log(as_watched(config.log_level), config.log_format, make_request_id());
+  const Log log(config.log_level, config.log_format, make_request_id());
   switch (config.mode) {
     case Mode::kCheck:
       return check(config, clock, log);

@@ -41,7 +41,7 @@ bool QueueRun::open() {
   spool_ = Spool::open(shared_.config.spool_dir, queue_);
   if (!spool_) {
     look_.held = true;
-    shared_.log.info("{}: another run holds the queue", queue_.label());
+    shared_.log.notice("{}: another run holds the queue", queue_.label());
     return false;
   }
   if (!spool_->unclaimed().empty()) {

@@ -316,7 +316,7 @@ class Requeue {
                     "try again, or give it more time with --deadline");
       }
       if (!told) {
-        log_.info("{}: a run holds the queue; waiting for its end", queue.queue.label());
+        log_.notice("{}: a run holds the queue; waiting for its end", queue.queue.label());
       }
       clock_.sleep(kAgain);
     }

@@ -37,6 +37,7 @@ using namespace std::chrono_literals;
 constexpr const char* kSubprotocol = "graphql-transport-ws";
 constexpr auto kLongestTurn = 1s;  // a signal is seen within it
 constexpr auto kMetricsInterval = 15s;
+constexpr auto kProgressInterval = 250ms;
 constexpr auto kSpareLife = 2min;     // of a token, beyond the run
 constexpr auto kUsualLife = 50min;    // of a token, where the run has no end
 constexpr auto kShortLife = 5min;     // the same, to drain
@@ -101,7 +102,7 @@ class Job {
 
   void run() {
     if (report_.held) {
-      log_.info("another run is at it");
+      log_.notice("another run is at it");
       return;
     }
     writer_.emplace(writer_setup(), wakeup_);
@@ -114,6 +115,7 @@ class Job {
     }
     perform_all(session);
     socket_.reset();
+    log_.status_line({});
     finish();
   }
 
@@ -183,6 +185,7 @@ class Job {
     session.tick(this_moment(clock_));
     give_up_on_a_hung_writer(session);
     show();
+    show_progress();
   }
 
   void turn_socket(Session& session, Milliseconds wait) {
@@ -309,6 +312,15 @@ class Job {
     show_(report_);
   }
 
+  void show_progress() {
+    if (log_.on_terminal() && clock_.steady() >= next_progress_) {
+      next_progress_ = clock_.steady() + kProgressInterval;
+      log_.status_line(fmt::format("{}, {} taken, {} delivered, {} s",
+                                   report_.connected ? "connected" : "not connected", report_.taken,
+                                   writer_->written().delivered, (clock_.steady() - begin_) / 1s));
+    }
+  }
+
   void take_written() {
     const Written written = writer_->written();
     report_.delivered = written.delivered;
@@ -351,7 +363,7 @@ class Job {
   void tell_findings() const {
     for (const Error& problem : report_.problems) {
       if (report_.status == ExitStatus::kOk) {
-        log_.info("not yet an alert: {}", problem.what());
+        log_.notice("not yet an alert: {}", problem.what());
       } else {
         log_.error(problem, "chain " + name_.chain);
       }
@@ -376,16 +388,18 @@ class Job {
   std::optional<Writer> writer_;
   std::optional<WebSocket> socket_;
   std::optional<SteadyPoint> stopped_;
+  const SteadyPoint begin_ = clock_.steady();
+  SteadyPoint next_progress_{};
   SteadyPoint next_metrics_{};
   bool shown_connected_ = false;
   std::size_t told_ = 0;
 };
 
 void summarize(const StreamReport& report, const Log& log) {
-  log.info("chain {}: {} taken, {} delivered, {} quarantined, {} in {:.1f} s", report.chain,
-           report.taken, report.delivered, report.quarantined,
-           plural(report.connections, "connection", "connections"),
-           std::chrono::duration<double>(report.duration).count());
+  log.notice("chain {}: {} taken, {} delivered, {} quarantined, {} in {:.1f} s", report.chain,
+             report.taken, report.delivered, report.quarantined,
+             plural(report.connections, "connection", "connections"),
+             std::chrono::duration<double>(report.duration).count());
 }
 
 }  // namespace

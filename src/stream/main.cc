@@ -30,7 +30,7 @@ ExitStatus run(int argc, char** argv) {
   leave_sasl_plugins_out(config.kafka);
   const Stop stop;
   SystemClock clock(stop);
-  const Log log(as_watched(config.log_level), config.log_format, make_request_id());
+  const Log log(config.log_level, config.log_format, make_request_id());
   if (config.mode == Mode::kCheck) {
     return check_stream(config, clock, log);
   }

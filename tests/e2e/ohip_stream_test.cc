@@ -12,6 +12,7 @@
 
 #include "e2e/pushgateway.h"
 #include "e2e/stream_world.h"
+#include "e2e/terminal.h"
 #include "support/catch.h"
 
 namespace ohip::test {
@@ -134,6 +135,22 @@ TEST_CASE_METHOD(StreamWorld, "a Pushgateway that is not there is one warning of
   CHECK(has_all());
   CHECK(result.err.starts_with("ohip-stream: warning: the metrics are not pushed: "));
   CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+}
+
+TEST_CASE_METHOD(StreamWorld, "a terminal sees a stream's progress and summary; Ctrl-C ends it") {
+  environment["TERM"] = "xterm";
+  add(3);
+  Terminal terminal(command({"--run-for", "5m"}), environment);
+  terminal.read_until("connected, 3 taken, 3 delivered");
+  terminal.type("\x03");
+  const Result result = terminal.wait();
+  CAPTURE(result.out);
+  CHECK(result.status == 0);
+  CHECK(!progress(result.out).empty());
+  CHECK(std::count(result.out.begin(), result.out.end(), '\n') == 1);
+  CHECK(result.out.find(std::string(kErase) + "ohip-stream: info: chain CHAIN: 3 taken") !=
+        std::string::npos);
+  CHECK(result.out.ends_with("\r\n"));
 }
 
 }  // namespace ohip::test
