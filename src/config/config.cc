@@ -211,6 +211,14 @@ void choose_shard(Config& config, const Layers& layers, const Environment& envir
   }
 }
 
+// Oracle's limit is the gateway's: where nobody has said what this shard may use, it has its part.
+void divide_limit(Config& config, const Layers& layers) {
+  if (!is_set(layers, *find_setting("OHIP_MAX_POLLS_PER_MINUTE"))) {
+    config.max_polls_per_minute =
+        std::max(config.max_polls_per_minute / config.shard.count, 1);  // 0 would be no limit
+  }
+}
+
 // Hotels of a config file are those that are polled; for a stream they are a person's choice.
 void choose_stream(Config& config, Layers& layers, const Options& options) {
   for (Values& layer : std::span(layers).subspan(1)) {
@@ -327,6 +335,7 @@ Config load_config(const Options& options, const Environment& environment) {
   if (program() == Program::kPoll) {
     check_chain(config, layers);
     choose_shard(config, layers, environment);
+    divide_limit(config, layers);
   }
   return config;
 }

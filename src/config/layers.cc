@@ -35,6 +35,16 @@ void check_name(const std::string& name, const Value& value) {
   }
 }
 
+std::optional<Value> find_in(const Layers& layers, const Setting& setting) {
+  const std::string name(setting.name);
+  for (const Values& layer : layers) {
+    if (auto value = setting.is_path() ? find_text(layer, name) : find(layer, name)) {
+      return value;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string variable(const Environment& environment, const std::string& name) {
@@ -81,16 +91,17 @@ Values file_values(const fs::path& path) {
 }
 
 std::optional<Value> look_up(const Layers& layers, const Setting& setting) {
-  for (const Values& layer : layers) {
-    const std::string name(setting.name);
-    if (auto value = setting.is_path() ? find_text(layer, name) : find(layer, name)) {
-      return value;
-    }
+  if (auto value = find_in(layers, setting)) {
+    return value;
   }
   if (!setting.fallback.empty()) {
     return Value{std::string(setting.fallback), fmt::format("default of {}", setting.name)};
   }
   return std::nullopt;
+}
+
+bool is_set(const Layers& layers, const Setting& setting) {
+  return find_in(layers, setting).has_value();
 }
 
 }  // namespace ohip

@@ -27,6 +27,9 @@ Values file_values(const std::filesystem::path& path);
 // What counts for a setting: the most important layer's value, or its default, or nothing.
 std::optional<Value> look_up(const Layers& layers, const Setting& setting);
 
+// Not by its default alone.
+bool is_set(const Layers& layers, const Setting& setting);
+
 // Empty when it is not set.
 std::string variable(const Environment& environment, const std::string& name);
 

@@ -431,6 +431,7 @@ TEST_CASE("each kind of wrong value is refused where it is written") {
       {"OHIP_CA_FILE", "/nonexistent"},
       {"OHIP_SPOOL_DIR", "/var\nspool"},
       {"OHIP_DEADLINE", "0"},
+      {"OHIP_INTERVAL", "60s..5s"},
       {"OHIP_POLL_TIMEOUT", "2d"},
       {"OHIP_APP_KEY", "no uuid"},
       {"OHIP_CLIENT_ID", "a\nb"},
@@ -487,6 +488,24 @@ TEST_CASE("a user name selects the password grant and wants a password") {
   CHECK(load(environment).credentials.password_grant());
   environment.variables.erase("OHIP_USERNAME");
   CHECK(mentions(load_error(environment), "OHIP_ENTERPRISE_ID, or else OHIP_USERNAME"));
+}
+
+TEST_CASE("Oracle's limit is divided among shards, but not what a person has set") {
+  const auto limit = [](const std::string& shard, const std::string& set = {}) {
+    Environment environment = environment_with("OHIP_SHARD", shard);
+    environment.variables["OHIP_MAX_POLLS_PER_MINUTE"] = set;  // empty: not set
+    return load(environment).max_polls_per_minute;
+  };
+  CHECK(limit("0/1") == 300);
+  CHECK(limit("0/3") == 100);
+  CHECK(limit("6/7") == 42);
+  CHECK(limit("0/301") == 1);
+  CHECK(limit("0/10000") == 1);
+  CHECK(limit("0/3", "300") == 300);
+  CHECK(limit("0/3", "100") == 100);
+  CHECK(limit("0/3", "0") == 0);
+  CHECK(load(environment_with("OHIP_SHARD", "0/3"), {"--max-polls-per-minute", "50"})
+            .max_polls_per_minute == 50);
 }
 
 TEST_CASE("a chain's queue is polled with exactly one hotel") {
