@@ -50,6 +50,15 @@ struct Shard {
   bool holds(const std::string& hotel) const;
 };
 
+// From look to look at a queue: the shortest after events, twice as long each time it is found
+// empty, up to the longest.
+struct Interval {
+  Milliseconds shortest{5'000};
+  Milliseconds longest = shortest;
+
+  bool adapts() const { return shortest < longest; }
+};
+
 // Everything a run needs to know; made once, checked, never changed.
 struct Config {
   Mode mode = Mode::kOnce;
@@ -75,7 +84,7 @@ struct Config {
   bool delta = false;              // stream only elements that changed
   int limit = 20;                  // events per poll
   int jobs = 8;                    // queues at a time
-  int max_polls_per_minute = 300;  // 0: no limit
+  int max_polls_per_minute = 300;  // of this shard; 0: no limit
   std::string topic;               // may hold {module} and {hotel}
   KafkaProfile kafka_profile = KafkaProfile::kKafka;
   std::filesystem::path kafka_config_file;  // empty: none
@@ -85,7 +94,7 @@ struct Config {
   std::filesystem::path spool_dir;  // absolute; ohip-stream may have none
   Milliseconds deadline{50'000};
   Milliseconds run_for{0};  // 0: not set
-  Milliseconds interval{5'000};
+  Interval interval;
   Milliseconds poll_timeout{120'000};
   LogLevel log_level = LogLevel::kWarning;
   LogFormat log_format = LogFormat::kText;

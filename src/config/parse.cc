@@ -76,6 +76,25 @@ Milliseconds parse_duration(const std::string& text) {
   return number * unit->second;
 }
 
+Interval parse_interval(const std::string& text) {
+  constexpr std::string_view kTo = "..";
+  const std::size_t dots = text.find(kTo);
+  if (dots == std::string::npos) {
+    const Milliseconds fixed = parse_duration(text);
+    return {fixed, fixed};
+  }
+  const std::string longest = text.substr(dots + kTo.size());
+  if (dots == 0 || longest.empty()) {
+    refuse("{} lacks one of its two durations: 5s..60s has both", shown(text));
+  }
+  const Interval interval = {parse_duration(text.substr(0, dots)), parse_duration(longest)};
+  if (interval.longest < interval.shortest) {
+    refuse("{} has the longer duration first: the shortest interval comes before the longest",
+           shown(text));
+  }
+  return interval;
+}
+
 int parse_limit(const std::string& text) {
   constexpr long kMost = 20;
   const auto number = split_number(text);

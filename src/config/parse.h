@@ -14,6 +14,7 @@ namespace ohip {
 // secret is not repeated.
 
 Milliseconds parse_duration(const std::string& text);  // "50s", "2m", "1h", "500ms", "50"
+Interval parse_interval(const std::string& text);      // a duration, or "5s..60s"
 int parse_limit(const std::string& text);              // 1 to 20, OHIP's own bounds
 int parse_count(const std::string& text, int least, int most);
 Shard parse_shard(const std::string& text);       // "1/3"; "/3" leaves the index open

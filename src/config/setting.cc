@@ -67,7 +67,8 @@ constexpr std::array kSettings = {
     Setting{"OHIP_LIMIT", "limit", "N", "20", kOhipGroup, "events per poll, 1 to 20",
             [](Config& c, Text text) { c.limit = parse_limit(text); }, Use::kPoll},
     Setting{"OHIP_MAX_POLLS_PER_MINUTE", "max-polls-per-minute", "N", "300", kOhipGroup,
-            "of all queues together, evenly spaced, never above 50 requests a second; 0: no limit",
+            "of all queues together, evenly spaced, never above 50 requests a second; 0: no limit; "
+            "the default is divided among shards, what is given is this run's own",
             [](Config& c, Text text) { c.max_polls_per_minute = parse_count(text, 0, 3'000); },
             Use::kPoll},
     Setting{"OHIP_EXTERNAL_DATA", "external-data", "", "false", kOhipGroup,
@@ -121,9 +122,10 @@ constexpr std::array kSettings = {
         "drain, then poll again every --interval until the time is over; in place of --deadline",
         [](Config& c, Text text) { c.run_for = parse_duration(text); }, Use::kBoth,
         "end the subscription after that time; else shortly before the access token ends"},
-    Setting{"OHIP_INTERVAL", "interval", "TIME", "5s", kRunGroup,
-            "from poll to poll of an empty queue",
-            [](Config& c, Text text) { c.interval = parse_duration(text); }, Use::kPoll},
+    Setting{"OHIP_INTERVAL", "interval", "MIN[..MAX]", "5s", kRunGroup,
+            "from poll to poll of an empty queue; 5s..60s: twice as long each time it is found "
+            "empty, the first again after events",
+            [](Config& c, Text text) { c.interval = parse_interval(text); }, Use::kPoll},
     Setting{"OHIP_DEADLINE", "deadline", "TIME", "50s", kRunGroup,
             "nothing new is begun after it: 50s, 2m, 500ms",
             [](Config& c, Text text) { c.deadline = parse_duration(text); }, Use::kPoll},

@@ -308,6 +308,7 @@ bool Forwarder::poll_once(Source& source) {
   std::optional<Batch> batch = source.take(spool_, [this] { publisher_.check(topics_); });
   if (!batch) {
     spool_.end_doubt();
+    found_empty_ = !took_;
     return false;
   }
   Batch about = *batch;
@@ -327,6 +328,8 @@ bool Forwarder::poll_once(Source& source) {
 }
 
 void Forwarder::learn_from(const Taken& taken) {
+  took_ |= taken.decoded.events > 0 || !taken.decoded.damage.empty();
+  found_empty_ = !took_;
   if (taken.decoded.damage.empty()) {
     spool_.end_doubt();
     return;

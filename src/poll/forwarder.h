@@ -48,6 +48,9 @@ class Forwarder {
   // failed.
   bool finish();
 
+  // The queue was asked, and nothing came out of it.
+  bool found_empty() const { return found_empty_; }
+
   // Answers that were put aside as a whole so far, those of earlier runs left out.
   std::size_t damaged() const { return damaged_; }
 
@@ -94,6 +97,8 @@ class Forwarder {
   std::deque<std::string> waiting_;  // files that earlier runs left, oldest first
   std::future<Outcome> delivery_;    // under way
   std::size_t damaged_ = 0;
+  bool took_ = false;
+  bool found_empty_ = false;
 };
 
 }  // namespace ohip

@@ -60,13 +60,15 @@ class Job {
         shared_{config, publisher_, oauth_, pace_, clock, deadline_, stop, log} {}
 
   void run(RunReport& report) {
-    for (const QueueName& queue : queues_in_order(config_)) {
-      runs_.push_back(std::make_unique<QueueRun>(shared_, queue));
+    std::vector<Due> first;
+    for (const DueQueue& queue : queues_in_order(config_, shared_.clock)) {
+      runs_.push_back(std::make_unique<QueueRun>(shared_, queue.name));
+      first.push_back(queue.due);
     }
     if (config_.mode == Mode::kReplay && runs_.empty()) {
       say_where_nothing_waits();
     }
-    Turns turns(runs_.size(), deadline_, shared_.stop);
+    Turns turns(first, deadline_, shared_.stop);
     work_together(turns);
     conclude(report);
   }
@@ -107,7 +109,7 @@ class Job {
         QueueRun& run = *runs_[*i];
         const std::size_t polls = run.polls();
         const std::size_t delivered = run.delivered();
-        const std::optional<SteadyPoint> due = run.turn(http);
+        const std::optional<Due> due = run.turn(http);
         status_line.add(run.polls() - polls, run.delivered() - delivered, !due);
         turns.done(*i, due);
       }

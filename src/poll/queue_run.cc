@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "poll/poll_source.h"
+#include "poll/rest.h"
 
 namespace ohip {
 namespace {
@@ -19,7 +21,7 @@ QueueRun::QueueRun(const Shared& shared, QueueName queue)
   report_.hotel = queue_.hotel;
 }
 
-std::optional<SteadyPoint> QueueRun::turn(HttpClient& http) noexcept {
+std::optional<Due> QueueRun::turn(HttpClient& http) noexcept {
   had_turn_ = true;
   looking_ = true;
   bool more = false;
@@ -29,15 +31,15 @@ std::optional<SteadyPoint> QueueRun::turn(HttpClient& http) noexcept {
     look_.add_exception();
   }
   if (more) {
-    return shared_.clock.steady();
+    return Due{shared_.clock.steady(), shared_.config.interval.shortest};
   }
   finish();
-  return goes_on() ? std::optional(look_begin_ + shared_.config.interval) : std::nullopt;
+  return goes_on() ? std::optional(next_look_) : std::nullopt;
 }
 
-// False: another run is at it.
+// False: another run is at it, or it is not yet due.
 bool QueueRun::open() {
-  look_begin_ = shared_.clock.steady();
+  const SteadyPoint last_look = std::exchange(look_begin_, shared_.clock.steady());
   spool_ = Spool::open(shared_.config.spool_dir, queue_);
   if (!spool_) {
     look_.held = true;
@@ -59,7 +61,42 @@ bool QueueRun::open() {
       Origin{queue_.gateway, queue_.external_system, config.topic,
              queue_.hotel == kChainQueue ? "" : queue_.hotel},
       config.mode != Mode::kOnce, shared_.deadline, shared_.stop, look_);
+  if (rests()) {
+    look_begin_ = last_look;
+    shared_.log.info("{}: found empty {} in a row, due in {:.1f} s", queue_.label(),
+                     plural(static_cast<std::size_t>(spool_->times_empty()), "time", "times"),
+                     std::chrono::duration<double>(rest()).count());
+    return false;
+  }
   return true;
+}
+
+// This run comes early, or another one has polled the queue meanwhile.
+bool QueueRun::rests() const {
+  return shared_.config.mode == Mode::kRunFor && forwarder_->recovered() &&
+         rest() > Milliseconds::zero();
+}
+
+Milliseconds QueueRun::rest() const {
+  return rest_of(shared_.config.interval, spool_->times_empty(), spool_->last_polled(),
+                 shared_.clock.now());
+}
+
+// What the look has found, for the next one, be it another run's. Trouble begins anew, too: what is
+// behind it is to be seen soon.
+void QueueRun::remember() noexcept {
+  const Interval& interval = shared_.config.interval;
+  next_look_ = {look_begin_ + interval.shortest, interval.shortest};
+  if (!spool_) {
+    return;
+  }
+  if (forwarder_ && forwarder_->found_empty() && interval.adapts()) {
+    spool_->found_empty();
+  } else if (look_.polls > 0) {
+    spool_->found_otherwise();
+  }
+  next_look_ = {std::max(next_look_.time, shared_.clock.steady() + rest()),
+                wait_of(interval, spool_->times_empty())};
 }
 
 // True: it wants another turn.
@@ -105,6 +142,7 @@ void QueueRun::finish() noexcept {
   } catch (...) {
     look_.add_exception();
   }
+  remember();
   forwarder_.reset();
   spool_.reset();
   try {

@@ -12,6 +12,7 @@
 #include "ohip/oauth.h"
 #include "poll/forwarder.h"
 #include "poll/pace.h"
+#include "poll/turns.h"
 #include "report/report.h"
 #include "spool/queue.h"
 #include "spool/spool.h"
@@ -39,7 +40,7 @@ class QueueRun {
   // Publishes one batch that an earlier run left; where there is none, polls once. Returns when the
   // next turn is due, or nothing when the queue is done with.
   // Whatever goes wrong is this queue's problem, in its report.
-  std::optional<SteadyPoint> turn(HttpClient& http) noexcept;
+  std::optional<Due> turn(HttpClient& http) noexcept;
 
   // Ends what is under way and unlocks the queue. To be called after the last turn.
   void finish() noexcept;
@@ -52,6 +53,9 @@ class QueueRun {
 
  private:
   bool open();
+  bool rests() const;
+  Milliseconds rest() const;
+  void remember() noexcept;
   bool step(HttpClient& http);
   bool poll(HttpClient& http);
   bool goes_on() const;
@@ -63,6 +67,7 @@ class QueueRun {
   int losses_in_a_row_ = 0;  // polls of which the answer may be lost
   std::size_t damaged_ = 0;  // answers put aside as a whole
   SteadyPoint look_begin_;
+  Due next_look_{};
   QueueReport look_;  // since the queue was last locked
   std::optional<Spool> spool_;
   std::unique_ptr<Forwarder> forwarder_;

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "poll/rest.h"
 #include "spool/spool.h"
 
 namespace ohip {
@@ -39,18 +41,36 @@ std::vector<QueueName> pending_queues(const Config& config) {
   return queues;
 }
 
-std::vector<QueueName> in_order(const Config& config, std::vector<QueueName> queues) {
-  using Urgency = std::pair<bool, TimePoint>;
-  std::vector<std::pair<Urgency, QueueName>> urgent;
-  for (QueueName& queue : queues) {
+// Where what waits in the spool, and who was never polled, stands in line: later than all others.
+constexpr Milliseconds kLatest = std::chrono::hours(24);
+
+// How late it is; less than 0: early.
+Milliseconds lateness(const Spool::Glance& glance, Milliseconds wait, TimePoint now) {
+  if (glance.pending > 0 || glance.last_polled > now) {  // the clock was wrong, then or now
+    return kLatest;
+  }
+  const auto since = std::chrono::duration_cast<Milliseconds>(now - glance.last_polled);
+  return std::min(since - wait, kLatest);
+}
+
+std::vector<DueQueue> in_order(const Config& config, const std::vector<QueueName>& queues,
+                               const Clock& clock) {
+  using Urgency = std::pair<bool, double>;
+  std::vector<std::pair<Urgency, DueQueue>> urgent;
+  for (const QueueName& queue : queues) {
     const Spool::Glance glance = Spool::glance(config.spool_dir, queue);
-    urgent.emplace_back(Urgency(glance.pending == 0, glance.last_polled), std::move(queue));
+    const Milliseconds wait = wait_of(config.interval, glance.times_empty);
+    const Milliseconds late = lateness(glance, wait, clock.now());
+    const double intervals = static_cast<double>(late.count()) / static_cast<double>(wait.count());
+    urgent.push_back({{glance.pending == 0, -intervals},
+                      {queue, {clock.steady() - std::max(late, Milliseconds::zero()), wait}}});
   }
   std::stable_sort(urgent.begin(), urgent.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::transform(urgent.begin(), urgent.end(), queues.begin(),
+  std::vector<DueQueue> ordered;
+  std::transform(urgent.begin(), urgent.end(), std::back_inserter(ordered),
                  [](auto& one) { return std::move(one.second); });
-  return queues;
+  return ordered;
 }
 
 }  // namespace
@@ -64,9 +84,10 @@ std::vector<QueueName> configured_queues(const Config& config) {
   return queues;
 }
 
-std::vector<QueueName> queues_in_order(const Config& config) {
-  return in_order(
-      config, config.mode == Mode::kReplay ? pending_queues(config) : configured_queues(config));
+std::vector<DueQueue> queues_in_order(const Config& config, const Clock& clock) {
+  return in_order(config,
+                  config.mode == Mode::kReplay ? pending_queues(config) : configured_queues(config),
+                  clock);
 }
 
 Inventory inventory_of(const Config& config) {

@@ -25,7 +25,8 @@ struct Family {
 };
 
 constexpr std::array kFamilies = {
-    Family{"ohip_poll_polls_total", "Requests for events that OHIP may have processed.",
+    Family{"ohip_poll_polls_total",
+           "Requests for events that OHIP may have processed; it bills partners for each.",
            [](const QueueReport& q) { return q.polls; }},
     Family{"ohip_poll_events_taken_total",
            "Events taken from OHIP, or from the spool where an earlier run left them.",

@@ -28,6 +28,9 @@ constexpr const char* kDoubt = "doubt";
 constexpr const char* kUnserved = "unserved";
 constexpr const char* kClaimed = "gateway";
 
+// The doublings from a millisecond to a day, --interval's bounds, and some.
+constexpr int kMostTimesEmpty = 30;
+
 // Oracle: up to 20 events "with a payload size up to 10 MB".
 constexpr off_t kRoom = off_t{10} << 20;
 
@@ -165,13 +168,36 @@ void touch(int fd, TimePoint time) {
   futimens(fd, both.data());
 }
 
+TimePoint modified(const struct stat& status) {
+  return TimePoint(std::chrono::seconds(status.st_mtim.tv_sec) +
+                   std::chrono::duration_cast<std::chrono::microseconds>(
+                       std::chrono::nanoseconds(status.st_mtim.tv_nsec)));
+}
+
 // The epoch where there is no such file.
 TimePoint modified(const fs::path& file) {
   struct stat status = {};
   stat(file.c_str(), &status);
-  return TimePoint(std::chrono::seconds(status.st_mtim.tv_sec) +
-                   std::chrono::duration_cast<std::chrono::microseconds>(
-                       std::chrono::nanoseconds(status.st_mtim.tv_nsec)));
+  return modified(status);
+}
+
+// A number, and nothing else, or it is none of ours.
+int read_times_empty(int fd) {
+  std::array<char, 4> text = {};
+  const ssize_t size = pread(fd, text.data(), text.size(), 0);
+  int times = 0;
+  const char* const end = text.data() + std::max<ssize_t>(size, 0);
+  const auto [rest, error] = std::from_chars(text.data(), end, times);
+  const bool ours = error == std::errc() && rest == end && times >= 0 && times <= kMostTimesEmpty;
+  return ours ? times : 0;
+}
+
+int read_times_empty(const fs::path& lock) {
+  try {
+    return read_times_empty(open_file(lock, O_RDONLY, kOnError).get());
+  } catch (const Error&) {
+    return 0;
+  }
 }
 
 // The host's directory is that of a gateway whose name is its host: no other takes it for one of
@@ -217,7 +243,8 @@ Spool::Spool(QueueName queue, fs::path directory, UniqueFd lock)
     : queue_(std::move(queue)),
       directory_(std::move(directory)),
       lock_(std::move(lock)),
-      in_doubt_(access((directory_ / kDoubt).c_str(), F_OK) == 0) {}
+      in_doubt_(access((directory_ / kDoubt).c_str(), F_OK) == 0),
+      times_empty_(read_times_empty(lock_.get())) {}
 
 std::optional<Spool> Spool::open(const fs::path& root, QueueName queue) {
   fs::path directory = queue.directory(root);
@@ -303,6 +330,7 @@ Spool::Glance Spool::glance(const fs::path& root, const QueueName& queue) {
     glance.in_quarantine += file.extension() == kWhole ? 1U : 0U;
   }
   glance.last_polled = modified(directory / kLock);
+  glance.times_empty = read_times_empty(directory / kLock);
   return glance;
 }
 
@@ -348,6 +376,29 @@ Spool::Part Spool::reserve(const std::string& request_id, TimePoint now, std::si
 
 void Spool::mark_polled() noexcept {
   futimens(lock_.get(), nullptr);
+}
+
+TimePoint Spool::last_polled() const noexcept {
+  struct stat status = {};
+  fstat(lock_.get(), &status);
+  return modified(status);
+}
+
+// Killed in between, it begins anew.
+void Spool::found_empty() noexcept {
+  times_empty_ = std::min(times_empty_ + 1, kMostTimesEmpty);
+  std::array<char, 4> text = {};
+  const auto* const end = std::to_chars(text.begin(), text.end(), times_empty_).ptr;
+  const auto size = static_cast<std::size_t>(end - text.data());
+  if (ftruncate(lock_.get(), 0) != 0 || pwrite(lock_.get(), text.data(), size, 0) < 0) {
+    return;  // it is then polled sooner
+  }
+}
+
+void Spool::found_otherwise() noexcept {
+  if (std::exchange(times_empty_, 0) != 0 && ftruncate(lock_.get(), 0) != 0) {
+    return;  // the longest interval after this poll it is polled all the same
+  }
 }
 
 std::vector<std::string> Spool::pending() const {

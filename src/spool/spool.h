@@ -16,7 +16,8 @@ namespace ohip {
 // The batches of one queue that OHIP has handed out and Kafka has not yet acknowledged:
 //
 //   <spool>/<gateway>/<external system>/<hotel or @chain>/
-//     lock
+//     lock                       changed when the queue was last polled; holds how often in a row
+//                                it was found empty, where that matters (--interval 5s..60s)
 //     20261123T190705.123456Z-<x-request-id>.json      an answer, verbatim, as received then
 //     20261123T190705.123456Z-<x-request-id>.limit-20.part
 //                                OHIP was asked for 20 events, its answer is arriving or broke off
@@ -55,6 +56,7 @@ class Spool {
     std::optional<TimePoint> oldest_pending;
     std::size_t in_quarantine = 0;  // files, without their reasons
     TimePoint last_polled;          // the epoch where it never was
+    int times_empty = 0;            // found so, in a row
   };
   static Glance glance(const std::filesystem::path& root, const QueueName& queue);
 
@@ -123,6 +125,13 @@ class Spool {
 
   // Remembers when, for glance().
   void mark_polled() noexcept;
+  TimePoint last_polled() const noexcept;
+
+  // How often in a row the queue was found empty, over all runs. Where it cannot be remembered, or
+  // what is there is none of ours, it is 0: such a queue is polled sooner, never later.
+  int times_empty() const { return times_empty_; }
+  void found_empty() noexcept;
+  void found_otherwise() noexcept;
 
   // What is not yet acknowledged, oldest first, under its file names; reservations that a killed
   // run left are removed. To be called before the first reserve().
@@ -156,6 +165,7 @@ class Spool {
   std::filesystem::path unclaimed_;
   UniqueFd lock_;
   bool in_doubt_;
+  int times_empty_;
   TimePoint latest_name_;
 };
 

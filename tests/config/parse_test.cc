@@ -42,6 +42,32 @@ TEST_CASE("nonsense, nothing and more than a day are no durations") {
   CHECK(contains(refusal(parse_duration, "99999999999999999999"), "not a duration"));
 }
 
+TEST_CASE("an interval is one duration or two, the shorter one first") {
+  const auto both = [](const Interval& i) { return std::pair(i.shortest, i.longest); };
+  using Both = std::pair<Milliseconds, Milliseconds>;
+  CHECK(both(parse_interval("5s")) == Both(5s, 5s));
+  CHECK(both(parse_interval("5s..60s")) == Both(5s, 60s));
+  CHECK(both(parse_interval("5..1m")) == Both(5s, 60s));
+  CHECK(both(parse_interval("1ms..24h")) == Both(1ms, 24h));
+  CHECK(both(parse_interval("5s..5s")) == Both(5s, 5s));
+  CHECK(parse_interval("5s..60s").adapts());
+  CHECK_FALSE(parse_interval("5s..5000ms").adapts());
+}
+
+TEST_CASE("half an interval, one back to front, and nonsense are refused") {
+  for (const char* text : {"5s..", "..60s", ".."}) {
+    CHECK(contains(refusal(parse_interval, text), "lacks one of its two durations"));
+  }
+  CHECK(contains(refusal(parse_interval, "60s..5s"), "longer duration first"));
+  for (const char* text : {"0s..60s", "0s..", "5s..25h", "-5s..60s"}) {
+    CHECK_FALSE(refusal(parse_interval, text).empty());
+  }
+  for (const char* text : {"", "5s...60s", "5s..60s..90s", "5s .. 60s", "5s-60s", "5s..x",
+                           "5.5s..60s", "5s..99999999999999999999s"}) {
+    CHECK(contains(refusal(parse_interval, text), "not a duration"));
+  }
+}
+
 TEST_CASE("the limit is 1 to 20") {
   CHECK(parse_limit("1") == 1);
   CHECK(parse_limit("20") == 20);

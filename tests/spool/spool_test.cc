@@ -541,3 +541,43 @@ TEST_CASE("times read back from their names") {
     CHECK_FALSE(parse_basic_utc(wrong));
   }
 }
+
+TEST_CASE("how often in a row a queue was found empty is remembered until something comes") {
+  const TemporaryDirectory root;
+  for (int times = 0; times < 12; ++times) {
+    Spool spool = open(root);
+    CHECK(spool.times_empty() == times);
+    CHECK(Spool::glance(root.path(), kQueue).times_empty == times);
+    spool.found_empty();
+    CHECK(spool.times_empty() == times + 1);
+  }
+  open(root).found_otherwise();
+  CHECK(open(root).times_empty() == 0);
+  CHECK(content(open(root).directory() / "lock").empty());
+}
+
+TEST_CASE("a queue found empty for years is remembered as often as it matters") {
+  const TemporaryDirectory root;
+  Spool spool = open(root);
+  for (int i = 0; i < 1'000; ++i) {
+    spool.found_empty();
+  }
+  CHECK(spool.times_empty() == 30);
+  CHECK(Spool::glance(root.path(), kQueue).times_empty == 30);
+}
+
+TEST_CASE("what a hand left in the lock counts as nothing, and is written over") {
+  const TemporaryDirectory root;
+  const fs::path lock = open(root).directory() / "lock";
+  for (const std::string& text :
+       {std::string("31"), std::string("999"), std::string("4294967297"), std::string("-1"),
+        std::string("1e1"), std::string(" 20"), std::string("20\n"), std::string("20\0", 3),
+        std::string("twenty"), std::string(100'000, '1')}) {
+    std::ofstream(lock) << text;
+    CHECK(Spool::glance(root.path(), kQueue).times_empty == 0);
+    Spool spool = open(root);
+    CHECK(spool.times_empty() == 0);
+    spool.found_empty();
+    CHECK(content(lock) == "1");
+  }
+}
