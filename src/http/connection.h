@@ -2,45 +2,63 @@
 
 #include <curl/curl.h>
 
-#include <vector>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "http/easy.h"
+#include "http/route.h"
 
 namespace ohip {
 
-// The connection that a request of libcurl's is about to leave on, to be looked at in the prereq
-// callback: only later does CURLINFO_ACTIVESOCKET know it (libcurl 7.88).
+// A connection to a server, made by libcurl: names, proxy, TLS and trust are its work, what is said
+// on it is ours. libcurl 8.12 does not let a handle make a second one: each has its own.
 class Connection {
  public:
-  Connection() = default;
+  // Asked several times a second while something is waited for. False: it is given up.
+  using Patience = std::function<bool()>;
+
+  // The route is kept, and remembers what was learnt on the way. With the names and TLS sessions in
+  // shared, if there is one. Throws Error kConfig when libcurl refuses a setting.
+  explicit Connection(Route& route, CURLSH* shared = nullptr);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // To be called once, before the handle's first request. The handle must be gone before this is.
-  void watch(CURL* easy);
+  // Once. A certificate that was not trusted is looked at again with all the roots there are.
+  CURLcode open(const std::string& url, Milliseconds timeout, const Patience& patience);
+  // Why it failed, in a few words; no secret.
+  std::string error() const;
+  // The proxy's words to it: its status, 0: none; it wants a user name and a password, and those
+  // that it was given are not the right ones.
+  int proxy_status() const;
+  bool is_refused_by_proxy() const;
 
-  // It is the one that has this port on our side, as the prereq callback is told.
-  void choose(int local_port);
+  // Nothing is to be read from it, and it has not ended. What TLS itself has to say, as a server's
+  // session tickets, is read.
+  bool is_quiet();
 
-  // An earlier request has used it.
-  bool is_kept() const;
+  // False: the connection is broken, or patience has ended.
+  bool send(std::string_view bytes, const Patience& patience);
 
-  // There is something to be read from it, or it has ended. That is no answer to what was not yet
-  // asked. A TLS server's session tickets count, too: whether they or an answer wait is not to be
-  // seen from outside.
-  bool has_input() const;
+  enum class Got { kBytes, kEnd, kBroken, kNothing };
+  // Waits for what comes: up to size bytes, of which there are bytes.size() then; kEnd: nothing
+  // more will come, and so the other side says (but see below); kNothing: patience has ended.
+  // libcurl before 8 takes TCP's end of a TLS connection for that.
+  Got receive(char* buffer, std::size_t size, std::string_view& bytes, const Patience& patience);
 
-  // The other side sends nothing more on it.
-  bool has_ended() const;
+  CURL* easy() const { return easy_.get(); }
+  curl_socket_t socket() const { return socket_; }
 
  private:
-  static int on_open(void* self, curl_socket_t socket, curlsocktype purpose) noexcept;
-  static int on_close(void* self, curl_socket_t socket) noexcept;
+  CURLcode connect();
+  short await(short events, Milliseconds wait) const;
+  bool has_begun_record() const;
 
-  short events(short wanted) const;
-  bool tls_has_input() const;
-
-  CURL* easy_ = nullptr;
-  std::vector<curl_socket_t> open_;
+  Route& route_;
+  Easy easy_ = make_easy();
   curl_socket_t socket_ = CURL_SOCKET_BAD;
+  std::string error_;
 };
 
 }  // namespace ohip

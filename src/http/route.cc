@@ -23,17 +23,20 @@ void set_route(CURL* easy, const Route& route) {
   } else {
     const Roots roots = system_roots();
     set(easy, CURLOPT_CAPATH, text(roots.directory));
-    set(easy, CURLOPT_CAINFO, roots.directory.empty() ? text(roots.bundle) : nullptr);
+    const bool bundle = route.all_roots || roots.directory.empty();
+    set(easy, CURLOPT_CAINFO, bundle ? text(roots.bundle) : nullptr);
   }
   set(easy, CURLOPT_PROXY, route.proxy.c_str());
   set(easy, CURLOPT_NOPROXY, route.no_proxy.c_str());
 }
 
-bool add_roots(CURL* easy, const Route& route) {
+bool add_roots(CURL* easy, Route& route) {
   const Roots roots = system_roots();
-  if (!route.ca_file.empty() || roots.directory.empty() || roots.bundle.empty()) {
+  if (route.all_roots || !route.ca_file.empty() || roots.directory.empty() ||
+      roots.bundle.empty()) {
     return false;
   }
+  route.all_roots = true;
   set(easy, CURLOPT_CAINFO, text(roots.bundle));
   return true;
 }

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "base/secrets.h"
-#include "http/easy.h"
+#include "http/connection.h"
 #include "http/upgrade.h"
 
 namespace ohip {
@@ -27,16 +27,9 @@ constexpr std::size_t kSignOfLife = std::size_t{64} << 10;
 constexpr std::size_t kMaxQueued = 64;        // answers to PINGs that the peer does not read
 constexpr std::size_t kMaxCloseReason = 123;  // RFC 6455, 5.5
 constexpr std::chrono::seconds kCloseTimeout{5};
-constexpr Milliseconds kGiveUpInterval{1'000};
 
 Milliseconds until(steady_clock::time_point end) {
   return std::max(Milliseconds{0}, std::chrono::ceil<Milliseconds>(end - steady_clock::now()));
-}
-
-// True: the socket is ready, or in trouble. Signals end the wait.
-short wait_for(curl_socket_t socket, short events, Milliseconds wait) {
-  pollfd entry = {.fd = socket, .events = events, .revents = 0};
-  return ::poll(&entry, 1, static_cast<int>(wait.count())) > 0 ? entry.revents : short{0};
 }
 
 // What the URL's query holds, which nobody shall read.
@@ -59,15 +52,7 @@ std::vector<std::string> query_values(const std::string& url) {
 
 // wslay's callbacks are its methods. What they throw waits in here until wslay has returned.
 struct WebSocket::Impl {
-  Impl(Route wanted, const Wakeup& woken) : route(std::move(wanted)), wakeup(woken) {
-    set(easy.get(), CURLOPT_NOSIGNAL, 1L);
-    set(easy.get(), CURLOPT_PROTOCOLS_STR, "http,https");
-    set(easy.get(), CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
-    set(easy.get(), CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    set(easy.get(), CURLOPT_TCP_KEEPALIVE, 1L);
-    set(easy.get(), CURLOPT_USERAGENT, "ohip-poll");  // to a proxy
-    set_route(easy.get(), route);
-  }
+  Impl(Route wanted, const Wakeup& woken) : route(std::move(wanted)), wakeup(woken) {}
 
   // --- the opening
 
@@ -75,126 +60,66 @@ struct WebSocket::Impl {
     for (const std::string& value : query_values(request.url)) {
       keep_secret(value);
     }
-    WebSocketAnswer answer = connect(request);
-    if (answer.response.transfer == Transfer::kUntrusted && add_roots(easy.get(), route)) {
-      answer = connect(request);
+    // What the caller's function throws comes out of here, but for the making of the connection.
+    const Connection::Patience patience = [&] {
+      return !(request.give_up && request.give_up()) && until(opened_by).count() > 0;
+    };
+    opened_by = steady_clock::now() + request.connect_timeout;
+    if (const CURLcode code = connection.open(request.url, request.connect_timeout, patience);
+        code != CURLE_OK) {
+      return unmade(code);
     }
-    if (answer.response.transfer == Transfer::kWhole) {
-      answer = upgrade(request);
-    }
-    return answer;
+    opened_by = steady_clock::now() + request.upgrade_timeout;
+    return upgrade(request, patience);
   }
 
-  WebSocketAnswer connect(const WebSocketRequest& request) {
-    std::array<char, CURL_ERROR_SIZE> words{};
-    set(easy.get(), CURLOPT_URL, request.url.c_str());
-    set(easy.get(), CURLOPT_CONNECT_ONLY, 1L);
-    set(easy.get(), CURLOPT_HTTPPROXYTUNNEL, 1L);
-    set(easy.get(), CURLOPT_FRESH_CONNECT, 1L);
-    set(easy.get(), CURLOPT_CONNECTTIMEOUT_MS, long{request.connect_timeout.count()});
-    set(easy.get(), CURLOPT_TIMEOUT_MS, long{request.connect_timeout.count()});
-    set(easy.get(), CURLOPT_NOPROGRESS, 0L);
-    set(easy.get(), CURLOPT_XFERINFOFUNCTION, on_progress);
-    set(easy.get(), CURLOPT_XFERINFODATA, &request);
-    set(easy.get(), CURLOPT_ERRORBUFFER, words.data());
-    const CURLcode code = curl_easy_perform(easy.get());
-    set(easy.get(), CURLOPT_ERRORBUFFER, nullptr);
+  WebSocketAnswer unmade(CURLcode code) const {
     WebSocketAnswer answer;
-    if (code == CURLE_OK) {
-      socket = get<curl_socket_t>(easy.get(), CURLINFO_ACTIVESOCKET);
-      answer.response.transfer = Transfer::kWhole;
-      return answer;
-    }
     answer.response.transfer = is_untrusted(code)                  ? Transfer::kUntrusted
                                : code == CURLE_ABORTED_BY_CALLBACK ? Transfer::kNotSent
                                                                    : Transfer::kUnreachable;
-    answer.response.error = words[0] != '\0' ? words.data() : curl_easy_strerror(code);
-    if (const long status = get<long>(easy.get(), CURLINFO_HTTP_CONNECTCODE);
-        status != 0 && status / 100 != 2) {
-      answer.proxy_status = static_cast<int>(status);
+    answer.response.error = connection.error();
+    if (const int status = connection.proxy_status(); status != 0 && status / 100 != 2) {
+      answer.proxy_status = status;
     }
     return answer;
   }
 
-  // What the caller's function throws has no way through libcurl; it is then as good as a yes.
-  static int on_progress(void* request, curl_off_t /*unused*/, curl_off_t /*unused*/,
-                         curl_off_t /*unused*/, curl_off_t /*unused*/) noexcept {
-    try {
-      const auto& give_up = static_cast<const WebSocketRequest*>(request)->give_up;
-      return give_up && give_up() ? 1 : 0;
-    } catch (...) {
-      return 1;
-    }
-  }
-
-  WebSocketAnswer upgrade(const WebSocketRequest& request) {
+  WebSocketAnswer upgrade(const WebSocketRequest& request, const Connection::Patience& patience) {
     const UpgradeRequest wanted = make_upgrade_request(request.url, request.subprotocol);
-    UpgradeReader reader(wanted);
-    const auto end = steady_clock::now() + request.upgrade_timeout;
-    if (send_all(wanted.bytes, end, request)) {
-      read_answer(reader, end, request);
+    AnswerReader reader(kMaxErrorBody, {}, AnswerReader::Awaits::kUpgrade);
+    if (connection.send(wanted.bytes, patience)) {
+      read_answer(reader, request, patience);
     }
-    reader.end(broken.empty()
-                   ? fmt::format("no response within {} s",
-                                 std::chrono::duration<double>(request.upgrade_timeout).count())
-                   : broken);
+    reader.end(false, connection.error());
     WebSocketAnswer answer;
-    answer.response = reader.response();
-    answer.open = reader.accepted();
+    answer.response = reader.take_response();
+    if (answer.response.status == 101 && answer.response.transfer == Transfer::kWhole) {
+      answer.response.error = fault_of_switch(wanted, reader);
+      answer.open = answer.response.error.empty();
+    }
     if (answer.open) {
-      broken.clear();
       glued = reader.rest();
       begin_frames();
     }
     return answer;
   }
 
-  bool send_all(std::string_view bytes, steady_clock::time_point end,
-                const WebSocketRequest& request) {
-    while (!bytes.empty()) {
-      std::size_t sent = 0;
-      const CURLcode code = curl_easy_send(easy.get(), bytes.data(), bytes.size(), &sent);
-      if (code == CURLE_AGAIN ? !await(POLLOUT, end, request) : code != CURLE_OK) {
-        broken = code == CURLE_AGAIN ? broken : curl_easy_strerror(code);
-        return false;
-      }
-      bytes.remove_prefix(sent);
-    }
-    return true;
-  }
-
-  void read_answer(UpgradeReader& reader, steady_clock::time_point end,
-                   const WebSocketRequest& request) {
+  void read_answer(AnswerReader& reader, const WebSocketRequest& request,
+                   const Connection::Patience& patience) {
     std::array<char, 4096> piece{};
     while (!reader.done()) {
-      std::size_t size = 0;
-      const CURLcode code = curl_easy_recv(easy.get(), piece.data(), piece.size(), &size);
-      if (code == CURLE_AGAIN) {
-        if (!await(POLLIN, end, request)) {
-          return;
-        }
-      } else if (code != CURLE_OK || size == 0) {
-        broken = "the connection was closed";
-        return;
-      } else {
-        reader.read({piece.data(), size});
-      }
-    }
-  }
-
-  // False: the time is over, or the caller gives up.
-  bool await(short events, steady_clock::time_point end, const WebSocketRequest& request) {
-    while (true) {
-      const Milliseconds left = until(end);
-      if (request.give_up && request.give_up()) {
-        broken = "given up";
-        return false;
-      }
-      if (left.count() == 0) {
-        return false;
-      }
-      if (wait_for(socket, events, std::min(left, kGiveUpInterval)) != 0) {
-        return true;
+      std::string_view bytes;
+      const Connection::Got got = connection.receive(piece.data(), piece.size(), bytes, patience);
+      reader.read(bytes);
+      if (got == Connection::Got::kNothing) {
+        reader.end(false,
+                   until(opened_by).count() == 0
+                       ? fmt::format("no response within {} s",
+                                     std::chrono::duration<double>(request.upgrade_timeout).count())
+                       : "given up");
+      } else if (got != Connection::Got::kBytes) {
+        reader.end(got == Connection::Got::kEnd, "the connection was closed");
       }
     }
   }
@@ -244,7 +169,7 @@ struct WebSocket::Impl {
       std::copy_n(glued.begin(), got, buffer);
       glued.erase(0, got);
     } else if (size > 0) {
-      code = curl_easy_recv(easy.get(), buffer, size, &got);
+      code = curl_easy_recv(connection.easy(), buffer, size, &got);
     }
     budget -= got;
     if (size == 0 || code == CURLE_AGAIN) {
@@ -263,7 +188,8 @@ struct WebSocket::Impl {
   static ssize_t on_send(wslay_event_context_ptr context, const std::uint8_t* bytes,
                          std::size_t size, int /*flags*/, void* self) noexcept {
     std::size_t sent = 0;
-    const CURLcode code = curl_easy_send(static_cast<Impl*>(self)->easy.get(), bytes, size, &sent);
+    const CURLcode code =
+        curl_easy_send(static_cast<Impl*>(self)->connection.easy(), bytes, size, &sent);
     if (code == CURLE_OK && sent > 0) {
       return static_cast<ssize_t>(sent);
     }
@@ -373,7 +299,9 @@ struct WebSocket::Impl {
     std::array<pollfd, 2> entries = {
         pollfd{.fd = wakeup.fd(), .events = POLLIN, .revents = 0},
         // Without anything to do there, a connection that is gone would end each wait at once.
-        pollfd{.fd = events != 0 || !hung_up ? socket : -1, .events = events, .revents = 0}};
+        pollfd{.fd = events != 0 || !hung_up ? connection.socket() : -1,
+               .events = events,
+               .revents = 0}};
     if (::poll(entries.data(), entries.size(), static_cast<int>(wait.count())) <= 0) {
       return;
     }
@@ -463,10 +391,10 @@ struct WebSocket::Impl {
   }
 
   Route route;
-  Easy easy = make_easy();
+  Connection connection{route};
   const Wakeup& wakeup;
-  curl_socket_t socket = CURL_SOCKET_BAD;
-  std::string glued;  // came with the answer to the upgrade; not yet read
+  steady_clock::time_point opened_by;  // the latest
+  std::string glued;                   // came with the answer to the upgrade; not yet read
   Frames frames;
 
   WebSocketTurn result;                             // of the turn under way

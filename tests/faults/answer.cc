@@ -224,8 +224,13 @@ std::string length(std::size_t size) {
   return fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", size);
 }
 
+std::string chunked(const std::string& body) {
+  return fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", body.size(), body);
+}
+
 std::vector<Damage> damages(const Answer& answer) {
   const std::string& body = answer.body;
+  const std::string long_line = "X-A: " + std::string(120'000, 'x') + "\r\n";
   const std::string html = "<html><body>Sign in to the proxy</body></html>";
   return {
       {"a slow drip", length(body.size()), body, 20, 0, 97},
@@ -233,7 +238,15 @@ std::vector<Damage> damages(const Answer& answer) {
       {"a Content-Length too small", length(answer.ends[9]), body, 10, 76},
       {"no Content-Length", "Content-Type: application/json\r\n", body, 20, 0},
       {"no Content-Length, and cut off", "", body.substr(0, answer.ends[4]), 5, 76},
-      {"two Content-Lengths", length(body.size()) + length(10), body, 0, 76},
+      {"two Content-Lengths", length(body.size()) + length(10), body, 20, 0},
+      {"two Content-Lengths, the greater one last", length(10) + length(body.size()), body, 20, 0},
+      {"a length and chunks", length(10) + "Transfer-Encoding: chunked\r\n", chunked(body), 20, 0},
+      {"a length and no chunks", length(10) + "Transfer-Encoding: chunked\r\n", body, 20, 0},
+      {"a length that is no number", "Content-Length: x\r\n", body, 20, 0},
+      {"a header line without a colon", "no colon here\r\n" + length(body.size()), body, 20, 0},
+      {"a header line of 120 kB", long_line + length(body.size()), body, 20, 0},
+      {"a header line of 120 kB, and cut off", long_line, body.substr(0, answer.ends[4]), 5, 76},
+      {"a folded header line", "X-A: b\r\n c\r\n" + length(body.size()), body, 20, 0},
       {"headers that never end", "X-A: b\r\nX-C", "", 0, 76},
       {"trailing garbage", length(body.size() + 4), body + "\nxyz", 20, 65},
       {"two JSON documents, 40 events", length(2 * body.size()), body + body, 0, 65},

@@ -1,6 +1,7 @@
-// libFuzzer: whatever comes back over the socket, the request is sent once, what is kept is
-// bounded, and an answer that is said to be whole is. The input's first byte says how the
-// connection ends and whether it was used before; the rest is the answer.
+// libFuzzer: whatever comes back, what is kept is bounded, and an answer that is said to be whole
+// is, however it is torn; over a socket it is the same, and the request is sent once. The input's
+// first byte says how the connection ends, whether it was used before, and whether there is one at
+// all; the rest is the answer.
 
 #include <algorithm>
 #include <array>
@@ -12,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "http/client.h"
+#include "http/answer.h"
 #include "http/wording.h"
 #include "require.h"
 #include "support/listener.h"
@@ -115,7 +116,7 @@ std::string_view next_line(std::string_view& text) {
   return line;
 }
 
-constexpr std::string_view kBlanks = " \t\r\f\v";
+constexpr std::string_view kBlanks = " \t";
 
 void take_field(Head& head, std::string_view line) {
   const std::size_t colon = line.find(':');
@@ -157,6 +158,10 @@ Head read_head(std::string_view answer) {
     while (!(line = next_line(answer)).empty() && line.front() != '\r') {
       take_field(head, line);
     }
+    if (line.find_first_not_of('\r') != std::string_view::npos) {
+      head.plain = false;
+      return head;
+    }
   }
   head.body = answer;
   return head;
@@ -182,7 +187,7 @@ std::optional<std::string> unchunk(std::string_view text) {
   return std::nullopt;
 }
 
-// Read once more, by other code than libcurl's.
+// Read once more, by other code.
 void check_whole(const HttpResponse& response, std::string_view answer) {
   const Head head = read_head(answer);
   if (!head.plain || response.status == 204) {
@@ -192,11 +197,11 @@ void check_whole(const HttpResponse& response, std::string_view answer) {
   if (head.transfer_coding) {
     body = *head.transfer_coding == "chunked" ? unchunk(head.body) : response.body;
   } else if (head.length) {
-    const bool number = !head.length->empty() && head.length->size() < 10 &&
+    const bool number = !head.length->empty() && head.length->size() < 19 &&
                         std::all_of(head.length->begin(), head.length->end(),
                                     [](unsigned char c) { return std::isdigit(c) != 0; });
     if (!number) {
-      require(!response.body.empty());
+      require(!response.body.empty() || head.length->find(',') != std::string::npos);
       return;
     }
     const std::size_t length = std::stoul(*head.length);
@@ -222,23 +227,34 @@ void check_answer(const HttpResponse& response, const std::string& handed_on) {
   require(!line.empty() && line.size() <= 300 && line.find('\n') == std::string::npos);
 }
 
-// libcurl before 8 reads freed memory when the head of a handle's second answer begins with the
-// continuation of a line.
-bool is_folded(std::string_view answer) {
-  return answer.find("\n ") != std::string_view::npos ||
-         answer.find("\n\t") != std::string_view::npos;
+// In pieces of that size.
+HttpResponse read(std::string_view answer, std::size_t piece) {
+  std::string handed_on;
+  ohip::AnswerReader reader(ohip::kMaxBody, [&](std::string_view bytes) { handed_on += bytes; });
+  std::string_view left = answer;
+  while (!left.empty()) {
+    reader.read(left.substr(0, piece));
+    left.remove_prefix(std::min(piece, left.size()));
+  }
+  reader.end(true, "closed");
+  require(reader.done());
+  require(!reader.keeps_connection() || reader.response().transfer == Transfer::kWhole);
+  const HttpResponse& response = reader.response();
+  require(!response.delimited || response.transfer == Transfer::kWhole);
+  check_answer(response, handed_on);
+  if (response.success() && response.transfer == Transfer::kWhole) {
+    check_whole(response, answer);
+  }
+  return response;
 }
 
-}  // namespace
+void require_same(const HttpResponse& a, const HttpResponse& b) {
+  require(a.transfer == b.transfer && a.status == b.status && a.delimited == b.delimited);
+  require(a.body == b.body || !a.success());  // of others content codings are undone
+}
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void ask(const HttpResponse& expected, std::string_view answer, bool used_before, bool reset) {
   static Server server;
-  if (size == 0) {
-    return 0;
-  }
-  const std::string_view answer(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const bool used_before = (data[0] & 1U) != 0 && !is_folded(answer);
-  const bool reset = (data[0] & 2U) != 0;
   server.prepare(answer, used_before, reset);
   ohip::CurlHttpClient http;
   HttpRequest request;
@@ -253,6 +269,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_answer(response, handed_on);
   if (response.success() && response.transfer == Transfer::kWhole) {
     check_whole(response, answer);
+  }
+  if (!reset && expected.success()) {
+    require_same(expected, response);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) {
+    return 0;
+  }
+  const std::string_view answer(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const HttpResponse whole = read(answer, std::max<std::size_t>(answer.size(), 1));
+  require_same(whole, read(answer, 1 + (data[0] >> 3U)));
+  const bool used_before = (data[0] & 1U) != 0;
+  const bool reset = (data[0] & 2U) != 0;
+  const bool over_socket = (data[0] & 4U) == 0;
+  if (over_socket) {
+    ask(whole, answer, used_before, reset);
   }
   return 0;
 }

@@ -95,6 +95,12 @@ class ScriptedServer {
     return (tls_ != nullptr ? "https://" : "http://") + address_ + ":" + std::to_string(port_);
   }
 
+  // Sent on each new connection, before anything is asked.
+  void greet(const std::string& bytes) {
+    const std::lock_guard lock(mutex_);
+    greeting_ = bytes;
+  }
+
   // Head and body of each, in the order of their arrival.
   std::vector<std::string> requests() const {
     const std::lock_guard lock(mutex_);
@@ -171,6 +177,7 @@ class ScriptedServer {
     Stream stream(socket, tls_);
     std::string request;
     bool keep = stream.accept();
+    stream.write(greeting());
     while (keep && !(request = read_request(stream)).empty()) {
       const Step step = next(request);
       if (step.first) {
@@ -234,6 +241,11 @@ class ScriptedServer {
     return at == std::string::npos ? 0 : std::stoul(request.substr(at + kName.size()));
   }
 
+  std::string greeting() const {
+    const std::lock_guard lock(mutex_);
+    return greeting_;
+  }
+
   Step next(const std::string& request) {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
@@ -247,6 +259,7 @@ class ScriptedServer {
 
   mutable std::mutex mutex_;
   std::deque<Step> script_;
+  std::string greeting_;
   std::vector<std::string> requests_;
   std::vector<int> open_;
   std::vector<std::thread> threads_;
