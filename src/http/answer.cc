@@ -62,6 +62,12 @@ std::optional<std::chrono::seconds> retry_after(const std::string& value) {
   return wait.count() > 0 ? std::optional(std::min(wait, kMaxRetryAfter)) : std::nullopt;
 }
 
+// What begins a status line: as much of it as has come.
+bool is_foreign(std::string_view line) {
+  constexpr std::string_view kBegin = "http/";
+  return lower(line.substr(0, kBegin.size())) != kBegin.substr(0, line.size());
+}
+
 std::string first(std::vector<std::string> values) {
   return values.empty() ? std::string() : std::move(values.front());
 }
@@ -90,13 +96,12 @@ void AnswerReader::end(bool in_order, const std::string& why) {
   }
   const bool ends = state_ == State::kUntilEnd && in_order;
   const bool lacks_body = response_.success() && response_.body.empty();
-  if (ends && !broken_ && !lacks_body) {
+  if (ends && flaw_.empty() && !lacks_body) {
     return finish(Transfer::kWhole);
   }
-  finish(response_.status == 0 ? Transfer::kNoAnswer : Transfer::kCutOff,
-         broken_ ? "its chunks are broken"
-         : ends  ? "the response ends where its body should begin"
-                 : why);
+  finish(Transfer::kCutOff, !flaw_.empty() ? flaw_
+                            : ends         ? "the response ends where its body should begin"
+                                           : why);
 }
 
 std::vector<std::string> AnswerReader::values(std::string_view name) const {
@@ -149,9 +154,13 @@ bool AnswerReader::complete_line(std::string_view& bytes) {
     }
     return end != std::string_view::npos;
   }
+  if (state_ == State::kStatusLine && is_foreign(without_end(line_))) {
+    take_foreign();
+    return false;
+  }
   header_bytes_ += part.size();
   if (header_bytes_ > kMaxHeaders) {
-    finish(response_.status == 0 ? Transfer::kNoAnswer : Transfer::kCutOff,
+    finish(Transfer::kCutOff,
            fmt::format("its head and trailers are longer than {} bytes", kMaxHeaders));
     return false;
   }
@@ -198,7 +207,7 @@ void AnswerReader::take_status(std::string_view line) {
   const auto status = number<int>(words.substr(0, 3));
   const bool longer = words.size() > 3 && words[3] >= '0' && words[3] <= '9';
   if (!lower(version).starts_with("http/") || !status || *status < 100 || longer) {
-    return finish(Transfer::kNoAnswer, "the server does not speak HTTP/1.1");
+    return take_foreign();
   }
   status_ = *status;
   if (status_ >= 200) {
@@ -281,23 +290,33 @@ void AnswerReader::take_chunk_size(std::string_view line) {
 void AnswerReader::keep(std::string_view piece) {
   std::string& body = response_.body;
   const bool success = response_.success();
-  const std::size_t room = (success ? max_body_ : kMaxErrorBody) - body.size();
+  const bool is_error = !success && response_.status != 0;
+  const std::size_t room = (is_error ? kMaxErrorBody : max_body_) - body.size();
   const bool too_much = piece.size() > room;
   piece = piece.substr(0, room);
   if (success && on_body_ && !piece.empty()) {
     on_body_(piece);
   }
   body += piece;
-  if (too_much && success) {
-    finish(Transfer::kTooLarge, fmt::format("the response is longer than {} bytes", max_body_));
-  } else if (too_much) {
+  if (too_much && is_error) {
     finish(Transfer::kWhole);
+  } else if (too_much) {
+    finish(Transfer::kTooLarge, fmt::format("the response is longer than {} bytes", max_body_));
   }
 }
 
 // From the line on that is none of a chunk's.
 void AnswerReader::break_chunks() {
-  broken_ = true;
+  flaw_ = "its chunks are broken";
+  state_ = State::kUntilEnd;
+  keep(std::exchange(line_, {}));
+}
+
+void AnswerReader::take_foreign() {
+  flaw_ = "the server does not speak HTTP/1.1";
+  if (!on_body_) {
+    return finish(Transfer::kNoAnswer, flaw_);
+  }
   state_ = State::kUntilEnd;
   keep(std::exchange(line_, {}));
 }
@@ -309,7 +328,7 @@ void AnswerReader::finish_proven() {
 }
 
 void AnswerReader::finish(Transfer transfer, std::string error) {
-  response_.transfer = transfer;
+  response_.transfer = response_.status == 0 ? Transfer::kNoAnswer : transfer;
   response_.error = std::move(error);
   state_ = State::kDone;
 }

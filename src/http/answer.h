@@ -13,7 +13,9 @@ namespace ohip {
 
 // Reads one answer of HTTP/1, in pieces of any size; interim answers (1xx) are skipped. No I/O,
 // never throws for what is in the bytes. Whatever the head looks like, the body's bytes are kept;
-// the answer is whole, and delimited, only where the head is plain and what it says has come.
+// the answer is whole, and delimited, only where the head is plain and what it says has come. What
+// is no HTTP at all is no answer; its bytes are the response's body where each one counts, that is,
+// with an on_body, which does not get them.
 class AnswerReader {
  public:
   // Of all heads, trailers and interim answers together.
@@ -67,6 +69,7 @@ class AnswerReader {
   void take_line();
   void take_status(std::string_view line);
   void take_chunk_size(std::string_view line);
+  void take_foreign();
   void end_head();
   void prepare_body();
   void take_body(std::string_view& bytes);
@@ -89,7 +92,7 @@ class AnswerReader {
   bool delimits_ = false;  // the head says without contradiction where the body ends
   bool keeps_ = false;     // as far as the head goes
   bool proven_ = false;    // the end that the head has promised came
-  bool broken_ = false;    // the chunks are: what follows is taken as it is
+  std::string flaw_;       // set: what follows cannot be read, and is taken as it is
 };
 
 }  // namespace ohip

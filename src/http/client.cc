@@ -235,7 +235,7 @@ class Exchange {
 
 // Who took a body in pieces has it as it was sent, and undoes its content codings.
 void undo_codings(HttpResponse& response, const HttpRequest& request) {
-  if (response.success() && request.on_body) {
+  if (request.on_body && (response.success() || response.status == 0)) {
     return;
   }
   Uncoded body =

@@ -55,7 +55,8 @@ struct HttpResponse {
   int status = 0;      // 0: no answer arrived
   std::string reason;  // the words of the status line, as the server sent them
   // What arrived: at most max_body bytes of a 2xx answer, the first kMaxErrorBody of any other.
-  // Content codings are undone, but for what on_body got: that is here as it was sent.
+  // Content codings are undone, but for what on_body got: that is here as it was sent. Of no
+  // answer: what came in its place, where the request has an on_body, which does not get it.
   std::string body;
   // The transfer is whole, and the head said where it ends: by Content-Length, the last chunk, or a
   // status without a body.

@@ -160,7 +160,12 @@ void PollSource::lose(Poll& poll, const std::string& what) {
       fmt::format("{}: up to {} may be lost", what, plural(poll.limit, "event", "events"));
   const std::string detail =
       fmt::format("x-request-id {}, {}", poll.request_id, rfc3339_utc(poll.time));
-  const std::filesystem::path note = poll.part->lost(fmt::format("{} ({})\n", message, detail));
+  const std::string instead = poll.response.status == 0 ? poll.response.body : "";
+  const std::filesystem::path note = poll.part->lost(
+      fmt::format(
+          "{} ({})\n{}", message, detail,
+          instead.empty() ? "" : "what was received instead is in the file beside this one\n"),
+      instead);
   report_.possibly_lost += poll.limit;
   throw Error(ExitStatus::kPossibleLoss, message,
               fmt::format("find out in OPERA what changed around that time and compare with what "

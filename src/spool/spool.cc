@@ -552,9 +552,12 @@ Batch Spool::Part::keep(std::string body, TimePoint received, bool whole) {
           .asked_for = limit_};
 }
 
-fs::path Spool::Part::lost(std::string_view reason) noexcept {
+fs::path Spool::Part::lost(std::string_view reason, std::string_view instead) noexcept {
   spool_->begin_doubt();
   try {
+    if (!instead.empty()) {
+      replace_file(spool_->quarantine_path(stem_ + std::string(kWhole)), instead, kOnError);
+    }
     fs::path to = spool_->quarantine_path(stem_ + ".reason");
     replace_file(to, reason, kOnError);
     discarded_ = true;

@@ -87,10 +87,10 @@ class Spool {
     // given back. With a storage failure, now or in write(), the batch says so in storage_error
     // instead.
     Batch keep(std::string body, TimePoint received, bool whole);
-    // The answer never came: the queue is in doubt, a .reason is in the quarantine, all durable on
-    // return; returns its path. Where that fails the .part stays, for the next run to report:
-    // returns that.
-    std::filesystem::path lost(std::string_view reason) noexcept;
+    // The answer never came: the queue is in doubt, a .reason is in the quarantine, beside what
+    // came in its place, if anything did, all durable on return; returns the .reason's path. Where
+    // that fails the .part stays, for the next run to report: returns that.
+    std::filesystem::path lost(std::string_view reason, std::string_view instead) noexcept;
 
     const std::string& error() const { return error_; }
 

@@ -220,7 +220,8 @@ void check_answer(const HttpResponse& response, const std::string& handed_on) {
   require((response.status == 0) == (response.transfer == Transfer::kNoAnswer));
   require(response.status == 0 || response.status >= 200);
   require(response.error.empty() == (response.transfer == Transfer::kWhole));
-  require(response.body.size() <= (response.success() ? ohip::kMaxBody : ohip::kMaxErrorBody));
+  require(response.body.size() <=
+          (response.status == 0 || response.success() ? ohip::kMaxBody : ohip::kMaxErrorBody));
   require(!response.retry_after || (*response.retry_after > 0s && *response.retry_after <= 24h));
   require(handed_on == (response.success() ? response.body : ""));
   const std::string line = ohip::describe_answer(response);

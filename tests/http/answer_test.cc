@@ -69,6 +69,13 @@ TEST_CASE("whatever the head looks like, the body of a success is read byte for 
       kOk + "X-\xff\xfe: \x80\r\nContent-Length: 2\r\n\r\n",
       kOk + ": \r\nContent-Length: 2\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 2\n\n",
       "HTTP/1.1 200 OK\r\r\nContent-Length: 2\r\r\n\r\r\n",
+      kOk + "X-A: b\r\n \t\r\nContent-Length: 2\r\n\r\n",
+      kOk + "Server: a\r\nServer: b\r\nContent-Length: 2\r\n\r\n",
+      kOk + "Content-Length: 002\r\n\r\n", kOk + "Content-Length:\t2 \r\n\r\n",
+      kOk + "Transfer-Encoding:\r\nContent-Length: 2\r\n\r\n",
+      "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\n",
+      "HTTP/1.1  200   OK\r\nContent-Length: 2\r\n\r\n",
+      std::string("HTTP/1.1 200 O\0K\r\nContent-Length: 2\r\n\r\n", 39),
       "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n", "HTTP/2 200\r\nContent-Length: 2\r\n\r\n",
       "http/1.1\t 200\r\ncontent-length:2\r\n\r\n",
       "HTTP/1.1 299 \xff\r\nCONTENT-LENGTH: 2\r\n\r\n",
@@ -91,7 +98,10 @@ TEST_CASE("where the head contradicts itself most is kept, and its end proves no
       GENERATE(as<std::string>{}, "Content-Length: 1\r\nContent-Length: 2\r\n",
                "Content-Length: 2\r\nContent-Length: 1\r\n", "Content-Length: 1, 2\r\n",
                "Content-Length: 1\r\nTransfer-Encoding: gzip\r\n",
-               "Transfer-Encoding: chunked, gzip\r\n", "Content-Length: 0{1\r\n",
+               "Transfer-Encoding: chunked, gzip\r\n", "Transfer-Encoding: xchunked\r\n",
+               "Transfer-Encoding: chunked;q=1\r\n", "Content-Length: 2;x\r\n",
+               "Content-Length: 2 2\r\n", "Content-Length: 2.0\r\n", "Content-Length: 1e0\r\n",
+               "Content-Length: 2\r\nContent-Length: 02\r\n", "Content-Length: 0{1\r\n",
                "Content-Length: -1\r\n", "Content-Length: +1\r\n", "Content-Length: 0x1\r\n",
                "Content-Length: 1\r\n 2\r\n", "Content-Length: 1,\r\n", "Content-Length:\r\n",
                "Content-Length: 99999999999999999999999\r\n", "Content-Lengt: 1\r\n", "");
@@ -121,16 +131,20 @@ TEST_CASE("chunks beside a length are read as chunks, and prove nothing") {
 }
 
 TEST_CASE("chunks come as they may") {
-  const std::string chunks = GENERATE("2\r\n{}\r\n0\r\n\r\n", "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",
-                                      "2\n{}\n0\n\n", "2;x=y\r\n{}\r\n0;z\r\n\r\n",
-                                      " 002 \r\n{}\r\n000\r\nTrailer: x\r\n y\r\nno colon\r\n\r\n");
-  const std::string coding = GENERATE("chunked", "gzip, Chunked",
-                                      "gzip\r\nTransfer-Encoding: chunked", "identity, chunked");
-  const Read read = read_all(kOk + "Transfer-Encoding: " + coding + "\r\n\r\n" + chunks);
+  const std::string version = GENERATE("1.1", "1.0");
+  const std::string chunks =
+      GENERATE("2\r\n{}\r\n0\r\n\r\n", "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", "2\n{}\n0\n\n",
+               "2;x=y\r\n{}\r\n0;z\r\n\r\n", "2 ; x=\"a;b\"\r\n{}\r\n0\t\r\n\r\n",
+               " 002 \r\n{}\r\n000\r\nTrailer: x\r\n y\r\nno colon\r\n\r\n");
+  const std::string coding =
+      GENERATE("chunked", "gzip, Chunked", "gzip\r\nTransfer-Encoding: chunked",
+               "identity, chunked", "\r\n chunked", "chunked\r\nConnection: Keep-Alive");
+  const Read read =
+      read_all("HTTP/" + version + " 200 OK\r\nTransfer-Encoding: " + coding + "\r\n\r\n" + chunks);
   CHECK(read.done);
   CHECK(read.response.transfer == Transfer::kWhole);
   CHECK(read.response.delimited);
-  CHECK(read.keeps);
+  CHECK(read.keeps == (version == "1.1"));
   CHECK(read.handed_on == "{}");
 }
 
@@ -143,6 +157,11 @@ TEST_CASE("from where chunks are broken on, the bytes are kept as they are") {
        {"2\r\n{}[]", "{}[]"},
        {"-2\r\n{}", "-2\r\n{}"},
        {"0x2\r\n{}", "0x2\r\n{}"},
+       {"+2\r\n{}", "+2\r\n{}"},
+       {"2_0\r\n{}", "2_0\r\n{}"},
+       {"2 2\r\n{}", "2 2\r\n{}"},
+       {"\r\n2\r\n{}", "\r\n2\r\n{}"},
+       {";x\r\n{}", ";x\r\n{}"},
        {"11111111111111111\r\n{}", "11111111111111111\r\n{}"},
        {std::string(20'000, ' ') + "{}", std::string(20'000, ' ') + "{}"}}));
   CAPTURE(bytes.substr(0, 50));
@@ -151,6 +170,25 @@ TEST_CASE("from where chunks are broken on, the bytes are kept as they are") {
   CHECK(read.response.transfer == Transfer::kCutOff);
   CHECK(read.response.error == "its chunks are broken");
   CHECK(read.handed_on == body);
+}
+
+TEST_CASE("a chunk longer than all that comes is cut off, with what came") {
+  const std::string size =
+      GENERATE("3", "7fffffffffffffff", "8000000000000000", "ffffffffffffffff");
+  const Read read = read_all(kOk + "Transfer-Encoding: chunked\r\n\r\n" + size + "\r\n{}");
+  CHECK_FALSE(read.done);
+  CHECK(read.response.transfer == Transfer::kCutOff);
+  CHECK(read.handed_on == "{}");
+}
+
+TEST_CASE("a chunk of no bytes is the last one, also where a server writes it too early or twice") {
+  const auto [chunks, body] = GENERATE(table<std::string, std::string>(
+      {{"1\r\n{\r\n0\r\n\r\n1\r\n}\r\n0\r\n\r\n", "{"}, {"2\r\n{}\r\n0\r\n\r\n0\r\n\r\n", "{}"}}));
+  const Read read = read_all(kOk + "Transfer-Encoding: chunked\r\n\r\n" + chunks);
+  CHECK(read.done);
+  CHECK(read.handed_on == body);
+  CHECK(chunks.ends_with(read.rest));
+  CHECK_FALSE(read.keeps);
 }
 
 TEST_CASE("an answer that breaks off is cut off, at whatever byte") {
@@ -254,14 +292,36 @@ TEST_CASE("of a body no more is taken than is allowed") {
   CHECK_FALSE(read.keeps);
 }
 
-TEST_CASE("what is no status line is no answer") {
-  const std::string line = GENERATE("<html>", "SSH-2.0-OpenSSH_9.2", "HTTP/1.1", "HTTP/1.1 ",
-                                    "HTTP/1.1 2", "HTTP/1.1 20x", "HTTP/1.1 2000", "HTTP/1.1 099",
-                                    "ICY 200 OK", " HTTP/1.1 200 OK", "{}");
-  const Read read = read_all(line + std::string("\r\n\r\n{}"));
+TEST_CASE("what is no status line is no answer, and kept as it came where each byte counts") {
+  const std::string line =
+      GENERATE("<html>", "SSH-2.0-OpenSSH_9.2", "HTTP", "HTTP/", "HTTP/1.1", "HTTP/1.1 ",
+               "HTTP/1.1 2", "HTTP/1.1 20x", "HTTP/1.1 2000", "HTTP/1.1 -20", "HTTP/1.1 099",
+               "HTTP/1.1200 OK", "ICY 200 OK", " HTTP/1.1 200 OK", "HTTQ",
+               "0\r\n\r\nHTTP/1.1 200 OK", "{}", "\x16\x03\x01", "\r\r{}");
+  const std::string before = GENERATE("", "\r\n", "HTTP/1.1 103 Hints\r\n\r\n");
+  const std::string bytes = line + "\r\n\r\n{}";
+  CAPTURE(line);
+  const Read read = read_all(before + bytes);
+  CHECK_FALSE(read.done);
   CHECK(read.response.transfer == Transfer::kNoAnswer);
   CHECK(read.response.status == 0);
+  CHECK(read.response.body == bytes);
+  CHECK(read.response.error == "the server does not speak HTTP/1.1");
   CHECK(read.handed_on.empty());
+  CHECK_FALSE(read.keeps);
+  AnswerReader reader;
+  reader.read(before + bytes);
+  CHECK(reader.done());
+  CHECK(reader.response().body.empty());
+}
+
+TEST_CASE("what comes instead of an answer has the bound of one, and needs no line's end") {
+  const std::string bytes = "{" + std::string(2'000'000, 'x');
+  CHECK((read_in(4096, bytes).response.body == bytes));
+  const Read read = read_in(4096, bytes, End::kInOrder, 1'500'000);
+  CHECK(read.done);
+  CHECK(read.response.transfer == Transfer::kNoAnswer);
+  CHECK((read.response.body == bytes.substr(0, 1'500'000)));
 }
 
 TEST_CASE("a field's values are found in whatever case, also folded, and none of another head's") {

@@ -319,7 +319,7 @@ TEST_CASE("a server that says nothing, or drips, has its time and no more") {
   const WebSocketAnswer answer = answer_to(
       [&](Peer& peer) {
         for (int i = 0; drips && i < 3'000 && peer.alive(); ++i) {
-          peer.write("H");
+          peer.write(i == 0 ? "HTTP/" : "1");
           usleep(20'000);
         }
         peer.await_end();

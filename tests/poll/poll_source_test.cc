@@ -190,16 +190,16 @@ TEST_CASE("of an endless answer the bound is kept") {
 }
 
 TEST_CASE("an answer that may have been lost is said to be, with the bound, and not asked again") {
-  const Step losing = GENERATE(
-      raw(""), raw("", Step::Then::kReset), raw("garbage\r\n\r\n"), raw(head("100 Continue")),
-      raw("HTTP/1.1 200 OK\r\n"), raw(head("200 OK", "Content-Length: 9\r\n")),
-      raw(head("200 OK", "Content-Length: 9\r\n") + " \n"), raw(head("200 OK")),
-      raw(head("200 OK") + "\r\n"), raw(head("200 OK") + "\xef\xbb\xbf"),
-      raw(head("200 OK", "Transfer-Encoding: chunked\r\n") + "3\r\n\xef\xbb\xbf\r\n"),
-      answer("408 Request Timeout"), answer("504 Gateway Timeout", "<html>"),
-      answer("504 Gateway Timeout", R"({"o:errorCode":"OPERAWS-GEN00001"})"),
-      raw("HTTP/1.1 504 Gateway Timeout\r\n"), answer("502 Bad Gateway", "<html>"),
-      answer("507 Odd"), answer("524 Odd"));
+  const Step losing =
+      GENERATE(raw(""), raw("", Step::Then::kReset), raw("HTTP/1.1 2"), raw(head("100 Continue")),
+               raw("HTTP/1.1 200 OK\r\n"), raw(head("200 OK", "Content-Length: 9\r\n")),
+               raw(head("200 OK", "Content-Length: 9\r\n") + " \n"), raw(head("200 OK")),
+               raw(head("200 OK") + "\r\n"), raw(head("200 OK") + "\xef\xbb\xbf"),
+               raw(head("200 OK", "Transfer-Encoding: chunked\r\n") + "3\r\n\xef\xbb\xbf\r\n"),
+               answer("408 Request Timeout"), answer("504 Gateway Timeout", "<html>"),
+               answer("504 Gateway Timeout", R"({"o:errorCode":"OPERAWS-GEN00001"})"),
+               raw("HTTP/1.1 504 Gateway Timeout\r\n"), answer("502 Bad Gateway", "<html>"),
+               answer("507 Odd"), answer("524 Odd"));
   CAPTURE(losing.bytes);
   World world({losing, answer("200 OK", kBody)});
   const Error error = world.error();
@@ -219,6 +219,39 @@ TEST_CASE("an answer that may have been lost is said to be, with the bound, and 
         fmt::format("{} ({})\n", error.what(), error.detail()));
   CHECK(world.report.possibly_lost == 20);
   CHECK(world.report.polls == 1);
+}
+
+TEST_CASE("what comes in an answer's place is kept beside the note of the loss, byte for byte") {
+  const std::string bytes =
+      GENERATE(as<std::string>{}, kBody, "{}", "garbage\r\n\r\n",
+               "0\r\n\r\n" + answer("200 OK", kBody).bytes, "{}" + gzip(kBody), gzip(kBody));
+  World world({raw(bytes)});
+  const Error error = world.error();
+  CHECK(error.status() == ExitStatus::kPossibleLoss);
+  CHECK(contains(error.what(), "does not speak HTTP/1.1: up to 20 events may be lost"));
+  REQUIRE(world.files().size() == 2);
+  const fs::path kept = world.spool.directory() / *world.files().begin();
+  CHECK(kept.extension() == ".json");
+  CHECK(kept.parent_path().filename() == "quarantine");
+  CHECK(read_file(kept, ExitStatus::kSpool) == bytes);
+  const fs::path note = fs::path(kept).replace_extension(".reason");
+  CHECK(contains(error.hint(), note.string()));
+  CHECK(contains(read_file(note, ExitStatus::kSpool),
+                 "what was received instead is in the file beside this one"));
+  CHECK(world.spool.in_doubt());
+}
+
+TEST_CASE("an answer that says two lengths is spooled as it came, also where nothing ends it") {
+  const std::string length = "Content-Length: " + std::to_string(kBody.size()) + "\r\n";
+  const std::string head_of =
+      GENERATE_COPY(length + "Content-Length: 9\r\n", "Content-Length: 9\r\n" + length,
+                    length + "Transfer-Encoding: chunked\r\n");
+  World world({raw(head("200 OK", head_of) + kBody, Step::Then::kHang)});
+  world.config.poll_timeout = 1s;
+  const Batch batch = world.take().value();
+  CHECK(batch.body == kBody);
+  CHECK_FALSE(batch.whole);
+  CHECK(world.spool.read(batch.file).body == kBody);
 }
 
 TEST_CASE("after a possible loss OHIP is asked for one event, and the bound is that one") {

@@ -206,7 +206,7 @@ TEST_CASE("an answer that never came leaves its reason in the quarantine") {
   {
     Spool::Part part = spool.reserve(kRequest, kNow, 20);
     REQUIRE(part.asked());
-    reason = part.lost("no answer");
+    reason = part.lost("no answer", "");
   }
   CHECK(reason == spool.directory() / "quarantine" / (kStem + ".reason"));
   CHECK(content(reason) == "no answer");
@@ -220,7 +220,7 @@ TEST_CASE("a possible loss is remembered by the next run, until an answer has co
     CHECK_FALSE(spool.in_doubt());
     Spool::Part part = spool.reserve(kRequest, kNow, 20);
     REQUIRE(part.asked());
-    part.lost("no answer");
+    part.lost("no answer", "");
     CHECK(spool.in_doubt());
   }
   {
