@@ -102,11 +102,16 @@ KafkaTrouble transport_trouble(std::string_view text) {
   return passing(ExitStatus::kUnavailable, text);
 }
 
+// Of librdkafka 2.4 and later: another record of the same request is refused, this one has not been
+// looked at.
+constexpr auto kInvalidDifferentRecord = static_cast<rd_kafka_resp_err_t>(-138);
+
+// It, or the request that it came in: alone it may well be taken.
 bool refuses_the_record(rd_kafka_resp_err_t code) {
   static constexpr std::array kCodes = {
       RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
       RD_KAFKA_RESP_ERR_INVALID_MSG,        RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE,
-      RD_KAFKA_RESP_ERR_INVALID_RECORD,
+      RD_KAFKA_RESP_ERR_INVALID_RECORD,     kInvalidDifferentRecord,
   };
   return std::find(kCodes.begin(), kCodes.end(), code) != kCodes.end();
 }

@@ -86,6 +86,9 @@ TEST_CASE("a record's fate tells whether another attempt, a person, or nobody ca
   CHECK(fate(RD_KAFKA_RESP_ERR_NO_ERROR, "t").state == Delivery::State::kAcknowledged);
   CHECK(fate(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, "t").state == Delivery::State::kRefused);
   CHECK(fate(RD_KAFKA_RESP_ERR_INVALID_RECORD, "t").state == Delivery::State::kRefused);
+  // The company of a record that is: _INVALID_DIFFERENT_RECORD, of librdkafka 2.4 and later.
+  const auto in_company = static_cast<rd_kafka_resp_err_t>(-138);
+  CHECK(fate(in_company, "t").state == Delivery::State::kRefused);
   CHECK(fate(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "t").status == ExitStatus::kRefused);
   CHECK(fate(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, "t").status == ExitStatus::kConfig);
   CHECK(fate(RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED, "t").status == ExitStatus::kPending);
