@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -32,6 +33,17 @@ Environment gateway(const sim::Simulator& ohip) {
 Installation::Installation(Environment settings) : environment_(std::move(settings)) {
   environment_.merge(gateway(ohip_));
   environment_.insert({"OHIP_SPOOL_DIR", (directory_ / "spool").string()});
+}
+
+int Installation::librdkafka() {
+  const std::string said = test::run({OHIP_POLL_PROGRAM, "--version"}, {}).out;
+  std::istringstream version(said.substr(said.find("librdkafka/") + std::strlen("librdkafka/")));
+  int major = 0;
+  int minor = 0;
+  int patch = 0;
+  char dot = '.';
+  version >> major >> dot >> minor >> dot >> patch;
+  return major << 24 | minor << 16 | patch << 8 | 0xff;
 }
 
 std::vector<std::string> Installation::command(const std::vector<std::string>& options) const {

@@ -24,6 +24,9 @@ class Installation {
   // settings: KAFKA_… as in the documentation.
   explicit Installation(Environment settings);
 
+  // The program's, which need not be that of the tests (scripts/portable-test suite).
+  static int librdkafka();
+
   // ohip-poll --hotel ABC and these options, to its end.
   Result run(const std::vector<std::string>& options = {"--once"}) const;
   // The same, beside the test.

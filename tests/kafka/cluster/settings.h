@@ -1,5 +1,7 @@
 #pragma once
 
+#include <librdkafka/rdkafka.h>
+
 #include <string>
 
 #include "e2e/process.h"
@@ -14,7 +16,7 @@ Environment sasl_scram(const std::string& topic);
 Environment client_certificate(const std::string& topic);
 
 // Before 2.6.1, librdkafka could use SCRAM up to Kafka 3.9 only.
-bool scram_works();
+bool scram_works(int librdkafka = rd_kafka_version());
 
 // These settings, and those of the first where both have one.
 Environment with(const Environment& changes, const Environment& settings);
