@@ -5,34 +5,12 @@
 
 #include <algorithm>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 namespace ohip::faults {
 namespace fs = std::filesystem;
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-std::string read(const fs::path& path) {
-  std::ostringstream content;
-  content << std::ifstream(path, std::ios::binary).rdbuf();
-  return content.str();
-}
-
 namespace {
-
-// Those that hold events, or reasons.
-void add_files(std::vector<fs::path>& found, const fs::path& directory) {
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(directory, none)) {
-    const fs::path name = entry.path().filename();
-    if (entry.is_regular_file() && name != "lock" && name != "doubt" && name != "unserved") {
-      found.push_back(entry.path());
-    }
-  }
-  std::sort(found.begin(), found.end());
-}
 
 std::string content(const std::vector<fs::path>& paths) {
   std::string all;
@@ -51,9 +29,8 @@ Stage::Stage(int brokers)
       generator(1'000'000) {}
 
 Case::Case(Stage& the_stage, Row& row, std::string what, std::vector<std::string> hotels)
-    : stage(the_stage),
-      row_(row),
-      what_(std::move(what)),
+    : Trial(row, std::move(what), OHIP_POLL_PROGRAM),
+      stage(the_stage),
       hotels_(std::move(hotels)),
       earlier_records_(stage.reader.read().size()),
       earlier_polls_(stage.ohip.stats().polls) {
@@ -111,34 +88,8 @@ void Case::put_aside() {
   }
 }
 
-std::vector<std::string> Case::command(const std::vector<std::string>& arguments) const {
-  std::vector<std::string> words = {OHIP_POLL_PROGRAM};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  return words;
-}
-
-test::Result Case::run(const std::vector<std::string>& arguments,
-                       const std::vector<std::string>& prefix) {
-  std::vector<std::string> words = prefix;
-  const std::vector<std::string> program = command(arguments);
-  words.insert(words.end(), program.begin(), program.end());
-  test::Result result = test::run(words, environment);
-  observe(result);
-  return result;
-}
-
-std::unique_ptr<test::Process> Case::start(const std::vector<std::string>& arguments,
-                                           const std::string& log) {
-  return std::make_unique<test::Process>(command(arguments), environment,
-                                         directory / (log + ".out"), directory / (log + ".err"));
-}
-
-std::string Case::said(const std::string& log) const {
-  return read(directory / (log + ".err"));
-}
-
 void Case::observe(const test::Result& result) {
-  results_.push_back(result);
+  Trial::observe(result);
   const std::string disk = content(spooled()) + content(quarantined());
   for (const std::string& event : handed_out()) {
     if (contains(disk, event)) {
@@ -148,9 +99,7 @@ void Case::observe(const test::Result& result) {
 }
 
 void Case::settle(const std::set<int>& last) {
-  for (const test::Result& result : results_) {
-    ++row_.statuses[result.status];
-  }
+  count_statuses();
   const test::Result mended = run({"--drain"});
   expect(last.contains(mended.status), fmt::format("the mended run ends with one of {}, not {}: {}",
                                                    last, mended.status, mended.err));
@@ -165,39 +114,27 @@ void Case::reckon() {
   const std::string kept = content(quarantined());
   // A run that is killed when it has noted the loss, and before it ends, leaves the note alone.
   const bool confessed = contains(kept, "may be lost") ||
-                         std::any_of(results_.begin(), results_.end(),
+                         std::any_of(results().begin(), results().end(),
                                      [](const test::Result& run) { return run.status == 76; });
   for (const std::string& event : handed_out()) {
-    ++row_.handed_out;
+    ++row().handed_out;
     const int count = copies[event];
     if (count == 0 && !contains(kept, event)) {
       const bool allowed = confessed && !on_disk_.contains(event);
-      ++(allowed ? row_.lost_allowed : row_.lost);
+      ++(allowed ? row().lost_allowed : row().lost);
       expect(allowed, "an event is lost: " + event);
     } else if (count > 1) {
       const bool allowed = duplicates_allowed;
-      ++(allowed ? row_.duplicated_allowed : row_.duplicated);
+      ++(allowed ? row().duplicated_allowed : row().duplicated);
       expect(allowed, "an event is in Kafka twice: " + event);
     }
   }
-  ++row_.cases;
-  row_.quarantined += quarantined().size() / 2;
+  ++row().cases;
+  row().quarantined += quarantined().size() / 2;
   for (const std::string& hotel : hotels_) {
     expect(fs::exists(queue_of(hotel) / "lock"), "the mended run sees to every queue");
   }
   expect(spooled().empty(), "the spool is empty in the end");
-}
-
-void Case::expect(bool holds, const std::string& promise) {
-  if (!holds) {
-    std::string statuses;
-    for (const test::Result& run : results_) {
-      statuses += fmt::format(" {}", run.status);
-    }
-    row_.violations.push_back(fmt::format("{}: not kept: {} (exit{}; the first run said: {})",
-                                          what_, promise.substr(0, 300), statuses,
-                                          results_.empty() ? "" : results_.front().err));
-  }
 }
 
 std::vector<std::string> Case::handed_out() const {
@@ -222,7 +159,7 @@ std::vector<fs::path> Case::spooled() const {
   std::vector<fs::path> found;
   for (const std::string& hotel : hotels_) {
     for (const fs::path& one : queues_of(hotel)) {
-      add_files(found, one);
+      std::ranges::copy(files_in(one), std::back_inserter(found));
     }
   }
   return found;
@@ -232,7 +169,7 @@ std::vector<fs::path> Case::quarantined() const {
   std::vector<fs::path> found;
   for (const std::string& hotel : hotels_) {
     for (const fs::path& one : queues_of(hotel)) {
-      add_files(found, one / "quarantine");
+      std::ranges::copy(files_in(one / "quarantine"), std::back_inserter(found));
     }
   }
   return found;

@@ -34,4 +34,12 @@ void concurrent(Row& row, std::size_t stride);  // two at once
 void requeued(Row& row, std::size_t stride);    // killed or failing while it puts back
 void outage(Row& row, std::size_t stride);      // a thousand batches in the spool
 
+// ohip-stream's, over a real Kafka: to be started by tests/kafka/cluster/suite.
+void stream_killed(Row& row, std::size_t stride);  // at the calls of any thread
+void stream_random(Row& row, std::size_t stride);  // killed at random moments
+void stream_broker(Row& row, std::size_t stride);  // the broker fails in transactions
+void stream_server(Row& row, std::size_t stride);  // OHIP closes, breaks, repeats, delays
+void stream_slow(Row& row, std::size_t stride);    // a flood of events, Kafka slow or away
+void stream_two(Row& row, std::size_t stride);     // two machines
+
 }  // namespace ohip::faults

@@ -1,4 +1,4 @@
-// Breaks one thing after the other under the real ohip-poll, and counts what became of the events.
+// Breaks one thing after the other under the real programs, and counts what became of the events.
 //   faults [--quick] [CLASS …]
 
 #include <fmt/format.h>
@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <future>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "faults/classes.h"
+#include "kafka/cluster/broker.h"
 
 namespace {
 
@@ -20,7 +23,8 @@ struct Class {
   const char* name;
   const char* title;
   void (*run)(Row& row, std::size_t stride);
-  std::size_t quick;  // the stride of a quick run
+  std::size_t quick;    // the stride of a quick run
+  bool stream = false;  // over a real Kafka; mostly waits
 };
 
 const std::vector<Class> kClasses = {
@@ -50,6 +54,12 @@ const std::vector<Class> kClasses = {
     {"concurrent", "two at once", ohip::faults::concurrent, 1},
     {"requeue", "putting back, killed or failing", ohip::faults::requeued, 4},
     {"outage", "a thousand batches in the spool", ohip::faults::outage, 10},
+    {"stream-killed", "a stream killed in whatever thread", ohip::faults::stream_killed, 251, true},
+    {"stream-random", "a stream killed at random moments", ohip::faults::stream_random, 21, true},
+    {"stream-broker", "the broker fails in transactions", ohip::faults::stream_broker, 12, true},
+    {"stream-server", "OHIP closes, breaks, repeats", ohip::faults::stream_server, 9, true},
+    {"stream-slow", "Kafka slow or away for minutes", ohip::faults::stream_slow, 10, true},
+    {"stream-two", "two machines", ohip::faults::stream_two, 24, true},
 };
 
 void print_header() {
@@ -76,11 +86,12 @@ void print(const Row& row) {
   std::fflush(stdout);
 }
 
-// What is asked for, or all.
+// What is asked for, or all; without tests/kafka/cluster/suite all but a real Kafka's.
 std::vector<Class> chosen(const std::vector<std::string>& names) {
   std::vector<Class> classes;
   for (const Class& one : kClasses) {
-    if (names.empty() || std::find(names.begin(), names.end(), one.name) != names.end()) {
+    const bool possible = !one.stream || std::getenv("OHIP_POLL_KAFKA_VERSION") != nullptr;
+    if (names.empty() ? possible : std::find(names.begin(), names.end(), one.name) != names.end()) {
       classes.push_back(one);
     }
   }
@@ -94,15 +105,35 @@ std::vector<Class> chosen(const std::vector<std::string>& names) {
   return classes;
 }
 
+Row row_of(const Class& one, bool quick) {
+  Row row{one.title};
+  one.run(row, quick ? one.quick : 1);
+  return row;
+}
+
 int run(std::vector<std::string> words) {
   const bool quick = std::erase(words, "--quick") > 0;
   bool kept = true;
-  print_header();
-  for (const Class& one : chosen(words)) {
-    Row row{one.title};
-    one.run(row, quick ? one.quick : 1);
+  const auto take = [&](const Row& row) {
     print(row);
     kept = kept && row.cases > 0 && row.violations.empty();
+  };
+  const std::vector<Class> classes = chosen(words);
+  print_header();
+  std::vector<std::future<Row>> streams;
+  for (const Class& one : classes) {
+    if (one.stream) {
+      ohip::test::broker();  // ends with the thread that starts it
+      streams.push_back(std::async(std::launch::async, row_of, one, quick));
+    }
+  }
+  for (const Class& one : classes) {
+    if (!one.stream) {
+      take(row_of(one, quick));
+    }
+  }
+  for (std::future<Row>& row : streams) {
+    take(row.get());
   }
   fmt::print("{}\n", kept ? "every promise is kept" : "NOT EVERY PROMISE IS KEPT");
   return kept ? 0 : 1;

@@ -62,7 +62,7 @@ const std::regex kLine(R"(^(?:(\d+) +)?(\w+)\(.*)");
 
 }  // namespace
 
-std::vector<Call> trace(Case& one, const std::vector<std::string>& arguments, Threads threads) {
+std::vector<Call> trace(Trial& one, const std::vector<std::string>& arguments, Threads threads) {
   const std::string path = (one.directory / "trace").string();
   std::vector<std::string> strace = {STRACE, "-qq", "-o", path};
   if (threads == Threads::kAll) {

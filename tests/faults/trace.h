@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "faults/case.h"
+#include "faults/trial.h"
 
 namespace ohip::faults {
 
@@ -11,7 +11,7 @@ namespace ohip::faults {
 struct Call {
   std::string name;
   int ordinal = 0;
-  bool storage = false;  // on a path below the case's spool
+  bool storage = false;  // on a path below the spool
   std::string line;      // strace's
 };
 
@@ -19,7 +19,7 @@ struct Call {
 enum class Threads { kMain, kAll };
 
 // The calls of an unbroken run, each once.
-std::vector<Call> trace(Case& one, const std::vector<std::string>& arguments, Threads threads);
+std::vector<Call> trace(Trial& one, const std::vector<std::string>& arguments, Threads threads);
 
 // The prefix that makes that call fail or kill: action is strace's, such as signal=KILL.
 std::vector<std::string> break_at(const Call& call, const std::string& action, Threads threads,

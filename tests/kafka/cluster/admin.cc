@@ -56,7 +56,7 @@ Admin::Admin(const std::string& brokers)
     : client_(new_client(brokers)), answers_(rd_kafka_queue_new(client_.get())) {}
 
 void Admin::wait_until_ready() {
-  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  const auto deadline = std::chrono::steady_clock::now() + 180s;
   const rd_kafka_metadata_t* metadata = nullptr;
   while (rd_kafka_metadata(client_.get(), 0, nullptr, &metadata, 200) !=
          RD_KAFKA_RESP_ERR_NO_ERROR) {

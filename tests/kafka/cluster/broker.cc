@@ -51,6 +51,7 @@ void Broker::start() {
 
 std::string Broker::new_topic(const std::string& name, int partitions,
                               const std::map<std::string, std::string>& config) {
+  const std::lock_guard lock(creating_);
   std::string topic = name + "." + std::to_string(++topics_);
   admin_.create_topic(topic, partitions, config);
   return topic;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -40,7 +41,7 @@ class Broker {
   // One of its certificates, see tests/kafka/cluster/certificates.
   std::string file(const std::string& name) const { return (directory_ / name).string(); }
 
-  // A topic of that name with a number behind it, for one test; returns its name.
+  // A topic of that name with a number behind it, for one test; returns its name. From any thread.
   std::string new_topic(const std::string& name, int partitions,
                         const std::map<std::string, std::string>& config = {});
 
@@ -63,6 +64,7 @@ class Broker {
   std::uint16_t advertised_;
   std::optional<Process> process_;
   Admin admin_;
+  std::mutex creating_;  // of topics
   int topics_ = 0;
 };
 

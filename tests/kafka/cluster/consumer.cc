@@ -11,8 +11,8 @@
 namespace ohip::test {
 namespace {
 
-// Of kcat: partition, timestamp, the sizes of what follows; key, value, headers as a=b,c=d.
-constexpr const char* kFormat = "%p %T %K %S\n%k%s%h\n";
+// Of kcat: partition, offset, timestamp, the sizes of what follows; key, value, headers as a=b,c=d.
+constexpr const char* kFormat = "%p %o %T %K %S\n%k%s%h\n";
 
 std::string take(std::istream& in, std::size_t size) {
   std::string bytes(size, '\0');
@@ -36,7 +36,8 @@ std::vector<Message> parse(const std::string& printed) {
   Message message;
   int key = 0;
   int value = 0;
-  while (in >> message.partition >> message.timestamp >> key >> value && in.get() == '\n') {
+  while (in >> message.partition >> message.offset >> message.timestamp >> key >> value &&
+         in.get() == '\n') {
     message.key = take(in, static_cast<std::size_t>(std::max(key, 0)));  // -1: none
     message.value = take(in, static_cast<std::size_t>(std::max(value, 0)));
     std::string headers;

@@ -9,6 +9,7 @@ namespace ohip::test {
 
 struct Message {
   int partition = 0;
+  std::int64_t offset = 0;
   std::int64_t timestamp = 0;  // ms since 1970
   std::string key;
   std::string value;
