@@ -136,6 +136,17 @@ class Streams {
     }
   }
 
+  void kill() {
+    for (std::unique_ptr<test::Process>& run : runs_) {
+      run->signal(SIGKILL);
+    }
+    std::size_t i = 0;
+    for (StreamTrial& one : streams_) {
+      one.disturbed();
+      one.observe({runs_[i++]->wait(), {}, one.said()});
+    }
+  }
+
   void settle(Row& row) {
     std::vector<Job> jobs;
     auto own = rows_.begin();
@@ -170,6 +181,26 @@ void trouble_all(test::Broker& broker, Row& row, const Trouble& trouble, std::si
   streams.settle(row);
 }
 
+// A broker that stood still for longer than its controller waits is fenced when it goes on, and
+// loads anew what it knew of transactions and groups.
+void killed_in_silence(test::Broker& broker, Row& row, milliseconds before, milliseconds silence) {
+  Streams streams(
+      broker, fmt::format("killed {} ms into a silence of {} ms", before.count(), silence.count()),
+      12);
+  streams.start(200);
+  streams.during(
+      [&] {
+        std::this_thread::sleep_for(before);
+        broker.pause();
+        std::this_thread::sleep_for(silence / 2);
+      },
+      5);
+  streams.kill();
+  std::this_thread::sleep_for(silence / 2);
+  broker.resume();
+  streams.settle(row);
+}
+
 }  // namespace
 
 void stream_broker(Row& row, std::size_t stride) {
@@ -182,6 +213,9 @@ void stream_broker(Row& row, std::size_t stride) {
   std::uniform_int_distribution<int> some(0, 600);
   for (std::size_t i = 0; i < troubles.size(); i += stride) {
     trouble_all(broker, row, troubles[i], stride > 1 ? 6 : 18, 500, milliseconds(some(random)));
+  }
+  for (int i = 0; stride == 1 && i < 4; ++i) {
+    killed_in_silence(broker, row, milliseconds(some(random)), 14s);
   }
 }
 
