@@ -117,14 +117,14 @@ std::string parse_pushgateway_url(const std::string& text) {
   }
 }
 
-std::string url_password(const std::string& text) {
-  if (text.empty()) {
+std::string url_password(const std::string& url) {
+  if (url.empty()) {
     return {};
   }
-  const Url url(text);
+  const Url parts(url);
   for (const CURLUPart part : {CURLUPART_PASSWORD, CURLUPART_USER}) {
-    if (url.has(part)) {
-      return url.get(part, CURLU_URLDECODE);
+    if (parts.has(part)) {
+      return parts.get(part, CURLU_URLDECODE);
     }
   }
   return {};
