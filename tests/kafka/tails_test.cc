@@ -310,7 +310,6 @@ TEST_CASE("a partition without a leader cannot be looked into, and nobody waits 
     rd_kafka_mock_broker_set_down(kafka.get(), 2);
   }
   SECTION("the brokers say that there is none") {
-    constexpr int kListOffsets = 2;
     kafka.answer(kListOffsets, std::vector(1'000, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE));
   }
   const auto begin = std::chrono::steady_clock::now();
