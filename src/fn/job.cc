@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "poll/job.h"
-#include "report/metrics.h"
 #include "report/pushgateway.h"
 #include "report/report.h"
 #include "report/tell.h"
@@ -71,11 +70,7 @@ RunReport run(const FnCall& call, const Options& options, const Environment& env
   Watchdog watchdog(config, log);
   tell(log, "the watchdog is not told that the run began", [&] { watchdog.run_began(); });
   RunReport report = run_job(config, clock, stop, log);
-  tell(log, "the metrics are not pushed", [&] {
-    if (Pushgateway pushgateway(config, log); pushgateway.is_wanted()) {
-      pushgateway.push(metrics_text(pushgateway.last(), pushgateway.label(), report, clock.now()));
-    }
-  });
+  push_metrics(config, report, clock.now(), log);
   tell(log, "the watchdog is not told how the run ended",
        [&] { watchdog.run_ended(report.status); });
   return report;

@@ -24,7 +24,7 @@ using namespace ohip;
 
 // Each alone: no trouble with one of them is the others', or the run's.
 void tell_all(const RunReport& report, const Config& config, const Clock& clock, const Log& log,
-              Pushgateway& pushgateway, Watchdog& watchdog) {
+              Watchdog& watchdog) {
   tell(log, "the report is not printed", [&] {
     if (config.report_json) {
       print(to_json(report) + '\n');
@@ -35,11 +35,7 @@ void tell_all(const RunReport& report, const Config& config, const Clock& clock,
       write_metrics(config.metrics_file, report, clock.now());
     }
   });
-  tell(log, "the metrics are not pushed", [&] {
-    if (pushgateway.is_wanted()) {
-      pushgateway.push(metrics_text(pushgateway.last(), pushgateway.label(), report, clock.now()));
-    }
-  });
+  push_metrics(config, report, clock.now(), log);
   tell(log, "the watchdog is not told how the run ended",
        [&] { watchdog.run_ended(report.status); });
 }
@@ -48,8 +44,7 @@ ExitStatus run(const Config& config, Clock& clock, const Stop& stop, const Log& 
   Watchdog watchdog(config, log);
   tell(log, "the watchdog is not told that the run began", [&] { watchdog.run_began(); });
   const RunReport report = run_job(config, clock, stop, log);
-  Pushgateway pushgateway(config, log);
-  tell_all(report, config, clock, log, pushgateway, watchdog);
+  tell_all(report, config, clock, log, watchdog);
   return report.status;
 }
 

@@ -11,6 +11,7 @@
 #include "http/client.h"
 #include "http/wording.h"
 #include "report/exposition.h"
+#include "report/metrics.h"
 #include "report/tell.h"
 
 namespace ohip {
@@ -124,7 +125,7 @@ void Pushgateway::put(const std::string& text) {
     CurlHttpClient http(route_of_telling(config_, url_));
     HttpRequest request;
     request.url = url_;
-    request.headers = {{"Content-Type", "text/plain; version=0.0.4"}, {"Expect", ""}};
+    request.headers = {{"Content-Type", "text/plain; version=0.0.4"}};
     request.put = text;
     request.connect_timeout = kTimeout;
     request.answer_timeout = kTimeout;
@@ -143,6 +144,15 @@ void Pushgateway::warn(const std::string& why) {
   if (!std::exchange(warned_, true)) {
     log_.warning("the metrics are not pushed: {}", why);
   }
+}
+
+void push_metrics(const Config& config, const RunReport& report, TimePoint now,
+                  const Log& log) noexcept {
+  tell(log, "the metrics are not pushed", [&] {
+    if (Pushgateway pushgateway(config, log); pushgateway.is_wanted()) {
+      pushgateway.push(metrics_text(pushgateway.last(), pushgateway.label(), report, now));
+    }
+  });
 }
 
 }  // namespace ohip

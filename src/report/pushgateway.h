@@ -4,8 +4,10 @@
 #include <future>
 #include <string>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "report/report.h"
 
 namespace ohip {
 
@@ -64,5 +66,9 @@ class Pushgateway {
   bool refused_ = false;  // the same: user name and password are not offered again
   std::future<void> under_way_;
 };
+
+// The figures of one run, at its end, where they are wanted. Throws nothing.
+void push_metrics(const Config& config, const RunReport& report, TimePoint now,
+                  const Log& log) noexcept;
 
 }  // namespace ohip
