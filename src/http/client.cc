@@ -83,9 +83,7 @@ std::string to_text(const HttpRequest& request, const Target& target) {
   bool accepts = false;
   for (const auto& [name, value] : request.headers) {
     accepts = accepts || name == "Accept";
-    if (!value.empty()) {
-      text += fmt::format("{}: {}\r\n", name, value);
-    }
+    text += fmt::format("{}: {}\r\n", name, value);
   }
   if (!accepts) {
     text += "Accept: */*\r\n";

@@ -99,8 +99,7 @@ bool KafkaTails::know(const Wanted& wanted, Milliseconds patience) {
     given_up_ = true;
     log_.info(
         "what an earlier run left is published again as a whole, and may come twice; the topic "
-        "cannot "
-        "be read to see what is there already: {}",
+        "cannot be read to see what is there already: {}",
         error.what());
     return false;
   }
