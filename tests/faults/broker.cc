@@ -10,9 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <exception>
 #include <functional>
-#include <future>
 #include <limits>
 #include <map>
 #include <memory>
@@ -446,20 +444,6 @@ void stores_the_question(Stage& stage, Row& row) {
 // They wait most of the time, for what does not come.
 constexpr std::size_t kAtOnce = 6;
 
-void add(Row& sum, const Row& row) {
-  sum.cases += row.cases;
-  sum.handed_out += row.handed_out;
-  sum.lost_allowed += row.lost_allowed;
-  sum.lost += row.lost;
-  sum.duplicated_allowed += row.duplicated_allowed;
-  sum.duplicated += row.duplicated;
-  sum.quarantined += row.quarantined;
-  for (const auto& [status, count] : row.statuses) {
-    sum.statuses[status] += count;
-  }
-  sum.violations.insert(sum.violations.end(), row.violations.begin(), row.violations.end());
-}
-
 using Try = std::function<void(Stage&, Row&)>;
 
 std::vector<Try> tries() {
@@ -502,28 +486,14 @@ std::vector<Try> tries() {
 
 void broker(Row& row, std::size_t stride) {
   const std::vector<Try> all = tries();
-  std::vector<Row> rows(all.size());
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++ * stride; i < all.size(); i = next++ * stride) {
-      try {
-        Stage stage;
-        all[i](stage, rows[i]);
-      } catch (const std::exception& e) {
-        rows[i].violations.emplace_back(e.what());  // such as a secret that was shown
-      }
-    }
-  };
-  std::vector<std::future<void>> workers(kAtOnce);
-  for (std::future<void>& worker : workers) {
-    worker = std::async(std::launch::async, work);
+  std::vector<Job> jobs;
+  for (std::size_t i = 0; i < all.size(); i += stride) {
+    jobs.emplace_back([&one_try = all[i]](Row& one) {
+      Stage stage;
+      one_try(stage, one);
+    });
   }
-  for (std::future<void>& worker : workers) {
-    worker.get();
-  }
-  for (const Row& one : rows) {
-    add(row, one);
-  }
+  side_by_side(row, jobs, kAtOnce);
 }
 
 }  // namespace ohip::faults

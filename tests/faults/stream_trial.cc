@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
 #include <map>
 #include <stdexcept>
 #include <thread>
@@ -83,20 +82,6 @@ std::size_t reasons_in(const std::filesystem::path& spool) {
   return static_cast<std::size_t>(std::count_if(begin(files), end(files), [](const auto& file) {
     return file.path().extension() == ".reason";
   }));
-}
-
-void add_to(Row& all, Row&& one) {
-  all.cases += one.cases;
-  all.handed_out += one.handed_out;
-  all.lost_allowed += one.lost_allowed;
-  all.lost += one.lost;
-  all.duplicated_allowed += one.duplicated_allowed;
-  all.duplicated += one.duplicated;
-  all.quarantined += one.quarantined;
-  for (const auto& [status, count] : one.statuses) {
-    all.statuses[status] += count;
-  }
-  std::ranges::move(one.violations, std::back_inserter(all.violations));
 }
 
 // Where a value lies that is there more than once.
@@ -266,29 +251,6 @@ std::optional<std::string> StreamTrial::position(bool stable) const {
       GroupClient({{"bootstrap.servers", broker_.plaintext()}}, place, stable, quiet)
           .ask(Milliseconds(60'000));
   return committed ? std::optional(offset_in(committed->metadata)) : std::nullopt;
-}
-
-void side_by_side(Row& row, const std::vector<Job>& jobs, std::size_t width) {
-  std::vector<Row> rows(jobs.size());
-  std::atomic<std::size_t> next{0};
-  const auto work = [&] {
-    for (std::size_t i = next++; i < jobs.size(); i = next++) {
-      try {
-        jobs[i](rows[i]);
-      } catch (const std::exception& e) {
-        rows[i].violations.push_back(fmt::format("case {}: {}", i, e.what()));
-      }
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < std::min(width, jobs.size()); ++i) {
-      threads.emplace_back(work);
-    }
-  }
-  for (Row& one : rows) {
-    add_to(row, std::move(one));
-  }
 }
 
 }  // namespace ohip::faults

@@ -69,10 +69,4 @@ class StreamTrial : public Trial {
   std::size_t troubles_ = 0;
 };
 
-using Job = std::function<void(Row&)>;
-
-// All of them, so many at a time: most of a stream's time goes by in waits. Each has a row of its
-// own, which is added to this one.
-void side_by_side(Row& row, const std::vector<Job>& jobs, std::size_t width = 24);
-
 }  // namespace ohip::faults

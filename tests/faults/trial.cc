@@ -3,12 +3,56 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
 #include <fstream>
+#include <iterator>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 namespace ohip::faults {
 namespace fs = std::filesystem;
+namespace {
+
+void add_to(Row& all, Row&& one) {
+  all.cases += one.cases;
+  all.handed_out += one.handed_out;
+  all.lost_allowed += one.lost_allowed;
+  all.lost += one.lost;
+  all.duplicated_allowed += one.duplicated_allowed;
+  all.duplicated += one.duplicated;
+  all.quarantined += one.quarantined;
+  for (const auto& [status, count] : one.statuses) {
+    all.statuses[status] += count;
+  }
+  std::ranges::move(one.violations, std::back_inserter(all.violations));
+}
+
+}  // namespace
+
+void side_by_side(Row& row, const std::vector<Job>& jobs, std::size_t width) {
+  std::vector<Row> rows(jobs.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < jobs.size(); i = next++) {
+      try {
+        jobs[i](rows[i]);
+      } catch (const std::exception& e) {
+        rows[i].violations.push_back(fmt::format("case {}: {}", i, e.what()));
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < std::min(width, jobs.size()); ++i) {
+      threads.emplace_back(work);
+    }
+  }
+  for (Row& one : rows) {
+    add_to(row, std::move(one));
+  }
+}
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

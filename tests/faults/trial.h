@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,6 +26,12 @@ struct Row {
   std::map<int, std::size_t> statuses{};  // of the broken runs
   std::vector<std::string> violations{};
 };
+
+using Job = std::function<void(Row&)>;
+
+// All of them, so many at a time, because they wait most of the time. Each has a row of its own,
+// which is added to this one.
+void side_by_side(Row& row, const std::vector<Job>& jobs, std::size_t width = 24);
 
 // A program that something happens to, in a directory and an environment of its own.
 class Trial {

@@ -23,6 +23,17 @@ HttpRequest get(const ScriptedServer& server, const std::string& path = "/") {
   return request;
 }
 
+// Whatever the server says first has come when this one is about to leave.
+HttpRequest get_late(const ScriptedServer& server, int& asked) {
+  HttpRequest request = get(server);
+  request.on_send = [&asked] {
+    ++asked;
+    std::this_thread::sleep_for(100ms);
+    return true;
+  };
+  return request;
+}
+
 HttpResponse send(const HttpRequest& request, const std::string& ca_file = {}) {
   return CurlHttpClient({.ca_file = ca_file}).send(request);
 }
@@ -140,13 +151,8 @@ TEST_CASE("a connection with anything in it is closed, and the request leaves on
   ScriptedServer server({first, answer("200 OK", "second")}, tls);
   CurlHttpClient http({.ca_file = identity.ca_file});
   REQUIRE(http.send(get(server)).body == "first");
-  HttpRequest request = get(server);
   int asked = 0;
-  request.on_send = [&] {
-    ++asked;
-    std::this_thread::sleep_for(100ms);
-    return true;
-  };
+  const HttpRequest request = get_late(server, asked);
   const HttpResponse response = http.send(request);
   CHECK(response.transfer == Transfer::kWhole);
   CHECK(response.body == "second");
@@ -410,13 +416,8 @@ TEST_CASE("a server that speaks before it is asked is not asked") {
   SSL_CTX* const tls = GENERATE(false, true) ? identity.context.get() : nullptr;
   ScriptedServer server({answer("200 OK")}, tls);
   server.greet(GENERATE("HTTP/1.1 204 No Content\r\n\r\n", "220 ready\r\n", "\r\n", "0"));
-  HttpRequest request = get(server);
   int asked = 0;
-  request.on_send = [&] {
-    ++asked;
-    std::this_thread::sleep_for(100ms);
-    return true;
-  };
+  const HttpRequest request = get_late(server, asked);
   // The first connection's look may come too early only where on_send is not asked again.
   const HttpResponse response = CurlHttpClient({.ca_file = identity.ca_file}).send(request);
   CHECK((response.transfer == Transfer::kUnreachable || server.connections() > 1));
